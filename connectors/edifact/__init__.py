@@ -1,0 +1,1 @@
+"""UN/EDIFACT: interchanges in and out."""

@@ -1,0 +1,65 @@
+"""A CONTRL as an interchange back to the sender."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from connectors.edifact.acknowledgement import MESSAGE, Acknowledgement
+from connectors.edifact.charsets import ENCODINGS
+from connectors.edifact.delimiters import REPETITION_SINCE
+from connectors.edifact.envelope import Envelope, interchange, parties
+from connectors.edifact.fault import Checks
+from connectors.edifact.lossless import Document, Interchange, text_of
+from connectors.edifact.writer import delimiters_of
+
+#: A CONTRL repeats identifiers as they were received, also where just that is what is wrong with them.
+ECHOED = Checks(
+    dict.fromkeys(
+        (
+            "element_missing",
+            "element_too_long",
+            "element_too_short",
+            "element_type",
+            "element_number",
+            "element_code",
+            "element_character",
+            "character_repertoire",
+        ),
+        "warn",
+    )
+)
+
+
+def reply(answered: Interchange, answer: Acknowledgement, control_reference: str, at: datetime) -> Document:
+    """For ``write``: an interchange to its sender, in its syntax, character set and service characters.
+
+    Raises ``EdifactError`` where its delimiters cannot work.
+    """
+    header = answered["header"]
+    sender, receiver = parties(answered)
+    syntax, encoding = text_of(header, 1), answered["encoding"]
+    fits = syntax in ENCODINGS and _fits(answer, encoding)
+    envelope = Envelope(
+        sender=receiver,
+        receiver=sender,
+        control_reference=control_reference,
+        at=at,
+        syntax=syntax if fits else "UNOW",
+        syntax_version="4" if answer.syntax_version >= REPETITION_SINCE else "3",
+        is_test=text_of(header, 11) == "1",
+        delimiters=delimiters_of(answered),
+        encoding=encoding if fits else "utf-8",
+        glue=answered["glue"] if answered["una"] is not None else "",
+        with_una=answered["una"] is not None,
+        checks=ECHOED,
+    )
+    return interchange(envelope, [(MESSAGE, answer.document)])
+
+
+def _fits(answer: Acknowledgement, encoding: str) -> bool:
+    try:
+        json.dumps(answer.document, ensure_ascii=False).encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True

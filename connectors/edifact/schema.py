@@ -1,0 +1,258 @@
+"""Declared schemas of messages: data under ``sets/<directory>/``, loaded on first use.
+
+``elements.json`` has the formats of data elements (EDED, ISO 9735 notation: ``an..35``, ``n8``), ``segments.json``
+composites and segments (EDCD, EDSD), and ``<MESSAGE>.json`` the order, groups and maximum use of segments (EDMD).
+``service`` has what belongs to the syntax and not to a directory. A message, segment or directory is added by
+adding data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+SETS = Path(__file__).with_name("sets")
+SERVICE = "service"
+DEFAULT_DIRECTORY = "D96A"
+_FORMAT = re.compile(r"(an|a|n)(\d+)?(?:\.\.(\d+))?")
+_RELEASE = re.compile(r"D(\d\d)([A-Z])")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One text: a simple element or a component. ``path`` says where it stands in the fields of its segment:
+    a name, a name and the index in a list of texts, or a list's name, the index and a name.
+
+    ``shortest`` and ``longest`` are in characters. ``is_plain`` is true where length is all there is to check.
+    """
+
+    path: tuple[str | int, ...]
+    reference: str
+    type: str
+    shortest: int
+    longest: int
+    codes: frozenset[str]
+    mandatory: bool
+    is_plain: bool
+
+    @property
+    def name(self) -> str:
+        return str(self.path[0])
+
+    @property
+    def words(self) -> str:
+        """For a sentence: ``line number``."""
+        return str(next(part for part in reversed(self.path) if isinstance(part, str))).replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Position:
+    """One data element of a segment. ``composite`` is empty for a simple one, which has a single slot.
+
+    ``repetitions`` has the slots of each repetition where it may be repeated (syntax version 4); the first are
+    ``slots``. ``needed`` are the indexes of components that must be given where the element is.
+    """
+
+    composite: str
+    mandatory: bool
+    slots: tuple[Slot, ...]
+    repetitions: tuple[tuple[Slot, ...], ...] = ()
+
+    @cached_property
+    def needed(self) -> tuple[int, ...]:
+        return tuple(index for index, slot in enumerate(self.slots) if slot.mandatory)
+
+    @property
+    def reference(self) -> str:
+        return self.composite or self.slots[0].reference
+
+
+@dataclass(frozen=True)
+class SegmentSchema:
+    """``positions[0]`` is the first element after the tag. ``names`` are the keys in the named view."""
+
+    id: str
+    title: str
+    positions: tuple[Position, ...]
+    names: frozenset[str]
+    mandatory: tuple[int, ...]
+    date: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class Use:
+    """A segment, or a group that begins with it, at its place in a message."""
+
+    segment: SegmentSchema
+    name: str
+    mandatory: bool
+    maximum: int
+    group: str = ""
+    contents: Contents | None = None
+
+    @property
+    def repeats(self) -> bool:
+        return self.maximum != 1
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What stands in a message or group, in order; ``by_tag`` finds the indexes of a tag.
+
+    ``section`` is the index of UNS, which parts the sections of a message; without one it is past the end.
+    """
+
+    uses: tuple[Use, ...]
+    by_tag: dict[str, tuple[int, ...]] = field(repr=False)
+    mandatory: tuple[int, ...]
+    section: int
+
+    def tags(self) -> Iterator[str]:
+        for use in self.uses:
+            yield use.segment.id
+            yield from use.contents.tags() if use.contents else ()
+
+
+@dataclass(frozen=True)
+class MessageSchema:
+    """A message without UNH and UNT."""
+
+    type: str
+    directory: str
+    title: str
+    contents: Contents
+    tags: frozenset[str]
+
+
+@cache
+def directories() -> tuple[str, ...]:
+    """Those that have declarations, oldest first: ``D96A``, ``D01B``."""
+    return tuple(sorted((path.name for path in SETS.iterdir() if path.name != SERVICE), key=_age))
+
+
+def _age(directory: str) -> tuple[int, str]:
+    found = _RELEASE.fullmatch(directory)
+    if found is None:
+        return (0, directory)
+    year = int(found[1])
+    return (year + (1900 if year > 80 else 2000), found[2])
+
+
+@cache
+def message_types(directory: str = DEFAULT_DIRECTORY) -> tuple[str, ...]:
+    """Types of the declared messages of a directory: ``ORDERS``."""
+    return tuple(sorted(path.stem for path in (SETS / directory).glob("[A-Z]*.json")))
+
+
+@cache
+def nearest(directory: str, message_type: str) -> str:
+    """The declared directory to read a message of this one by: itself, else the newest before it that has the
+    message, else the oldest that has it; empty where none has."""
+    having = [one for one in directories() if message_type in message_types(one)]
+    if directory in having:
+        return directory
+    if not having or not _RELEASE.fullmatch(having[0]):
+        return ""
+    older = [one for one in having if _age(one) < _age(directory)]
+    return older[-1] if older else having[0]
+
+
+@cache
+def message(message_type: str, directory: str = DEFAULT_DIRECTORY) -> MessageSchema | None:
+    """The schema of a message, or None where it is not declared."""
+    if directory not in directories() or message_type not in message_types(directory):
+        return None
+    data = _load(directory, message_type)
+    contents = _contents(data["contents"], directory)
+    return MessageSchema(message_type, directory, data["title"], contents, frozenset(contents.tags()))
+
+
+@cache
+def segment(tag: str, directory: str = DEFAULT_DIRECTORY) -> SegmentSchema | None:
+    """The schema of a segment, of the directory or of the service segments, or None."""
+    home = next((one for one in (directory, SERVICE) if tag in _load(one, "segments")), None)
+    if home is None:
+        return None
+    data = _load(home, "segments")[tag]
+    positions = tuple(position for item in data["elements"] for position in _positions(item, home))
+    slots = [slot for position in positions for slot in position.slots]
+    assert len({slot.path for slot in slots}) == len(slots), f"two elements of {tag} have one name"
+    return SegmentSchema(
+        tag,
+        data["title"],
+        positions,
+        frozenset(slot.name for slot in slots),
+        tuple(index for index, position in enumerate(positions) if position.mandatory),
+        _date(slots),
+    )
+
+
+def _date(slots: list[Slot]) -> tuple[str, str] | None:
+    """The names of a date (2380) and its format (2379), where a segment has them."""
+    names = {slot.reference: slot.name for slot in slots}
+    return (names["2380"], names["2379"]) if {"2380", "2379"} <= names.keys() else None
+
+
+@cache
+def _load(directory: str, name: str) -> dict[str, Any]:
+    path = SETS / directory / f"{name}.json"
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return loaded
+
+
+def _contents(items: list[dict[str, Any]], directory: str) -> Contents:
+    uses = tuple(_use(item, directory) for item in items)
+    by_tag: dict[str, tuple[int, ...]] = {}
+    for index, use in enumerate(uses):
+        by_tag[use.segment.id] = (*by_tag.get(use.segment.id, ()), index)
+    mandatory = tuple(index for index, use in enumerate(uses) if use.mandatory)
+    return Contents(uses, by_tag, mandatory, by_tag.get("UNS", (len(uses),))[0])
+
+
+def _use(item: dict[str, Any], directory: str) -> Use:
+    declared = segment(item["segment"], directory)
+    assert declared is not None, f"{item} names a segment that segments.json does not declare"
+    contents = _contents(item["contents"], directory) if "contents" in item else None
+    return Use(declared, item["name"], item["use"] == "M", item["max"], item.get("group", ""), contents)
+
+
+def _positions(item: dict[str, Any], directory: str) -> Iterator[Position]:
+    is_mandatory = item.get("use") == "M"
+    if "composite" not in item:
+        for slot in _slots(item, directory):
+            yield Position("", slot.mandatory, (slot,))
+        return
+    if "repeat" in item:
+        repetitions = tuple(_parts(item, directory, index) for index in range(item["repeat"]))
+        yield Position(item["composite"], is_mandatory, repetitions[0], repetitions)
+        return
+    for index in range(item.get("times", 1)):
+        yield Position(item["composite"], is_mandatory and index == 0, _parts(item, directory, index))
+
+
+def _parts(item: dict[str, Any], directory: str, index: int) -> tuple[Slot, ...]:
+    within = (item["name"], index) if "name" in item else ()
+    return tuple(slot for part in item["components"] for slot in _slots(part, directory, within))
+
+
+def _slots(item: dict[str, Any], directory: str, within: tuple[str | int, ...] = ()) -> Iterator[Slot]:
+    for index in range(item.get("times", 1)):
+        last = (item["name"], index) if "times" in item else (item["name"],)
+        yield _slot(item, directory, (*within, *last), item.get("use") == "M" and index == 0)
+
+
+def _slot(item: dict[str, Any], directory: str, path: tuple[str | int, ...], is_mandatory: bool) -> Slot:
+    declared = _load(directory, "elements")[item["element"]]
+    entry = declared if isinstance(declared, dict) else {"format": declared}
+    found = _FORMAT.fullmatch(entry["format"])
+    assert found is not None, f"{item} has the format {entry['format']!r}"
+    type, least, most = found[1], found[2], found[3]
+    shortest = int(least) if least else 0
+    codes = frozenset(entry.get("codes", ()))
+    is_plain = type == "an" and not codes and shortest <= 1
+    return Slot(path, item["element"], type, shortest, int(most or shortest), codes, is_mandatory, is_plain)

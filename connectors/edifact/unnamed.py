@@ -1,0 +1,193 @@
+"""From a named view to the segments of a message, refused where its schema is broken."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from connectors.edifact import schema
+from connectors.edifact.delimiters import Delimiters
+from connectors.edifact.errors import DocumentError, EdifactError
+from connectors.edifact.fault import AS_USUAL, Checks, fault
+from connectors.edifact.lossless import Element, Segment
+from connectors.edifact.named import UNKNOWN, view
+from connectors.edifact.schema import Contents, MessageSchema, Position, SegmentSchema, Slot, Use
+from connectors.edifact.segment import Signs
+from connectors.edifact.shape import segment_of
+from connectors.edifact.totals import check_totals
+from connectors.edifact.values import Repertoire
+from connectors.sdk import Misconfigured
+from connectors.sdk.edi import NOWHERE, Fault
+
+
+def declared(message_type: str, directory: str = schema.DEFAULT_DIRECTORY) -> MessageSchema:
+    """The schema of a message. Raises ``Misconfigured`` for one that is not declared."""
+    found = schema.message(message_type, directory)
+    if found is None:
+        known = ", ".join(f"{one} {at}" for at in schema.directories() for one in schema.message_types(at))
+        raise Misconfigured(
+            f"EDIFACT message {message_type!r} of directory {directory} is not declared",
+            next_action=f"use one of: {known}",
+            field="message",
+        )
+    return found
+
+
+def from_named(
+    message_type: str,
+    document: dict[str, Any],
+    directory: str = schema.DEFAULT_DIRECTORY,
+    delimiters: Delimiters = Delimiters(),  # noqa: B008 - immutable
+    repertoire: Repertoire = Repertoire(),  # noqa: B008 - immutable
+    checks: Checks = AS_USUAL,
+) -> list[Segment]:
+    """The segments between UNH and UNT. A list of one may be given as its only item.
+
+    Raises ``DocumentError`` with every fault that ``checks`` rejects (unknown name, missing, too long, wrong
+    type, a character that cannot be sent), ``Misconfigured`` for a message that is not declared.
+    """
+    shape = declared(message_type, directory)
+    writing = _Writing(delimiters, repertoire)
+    segments = writing.document(document, shape)
+    whole: list[Segment] = [{"id": "UNH", "elements": ["1", message_type]}, *segments]
+    found = view({"segments": whole}, shape, NOWHERE, checks, repertoire)[1]
+    totals = list(check_totals(whole, NOWHERE, checks))
+    rejected = writing.faults + [one for one in (*found, *totals) if one.severity == "reject"]
+    if rejected:
+        raise DocumentError(message_type, rejected)
+    return segments
+
+
+class _Writing:
+    def __init__(self, delimiters: Delimiters, repertoire: Repertoire) -> None:
+        self.faults: list[Fault] = []
+        self._signs, self._repertoire = Signs(delimiters), repertoire
+
+    def document(self, document: Any, shape: MessageSchema) -> list[Segment]:
+        fields = self._object(document, "")
+        self._unknown_names(fields, {use.name for use in shape.contents.uses} | {UNKNOWN}, "")
+        segments = self._contents(shape.contents, fields, "")
+        for kept in self._many(fields.get(UNKNOWN)):
+            self._put_back(kept, segments)
+        return segments
+
+    def _contents(self, contents: Contents, fields: dict[str, Any], name: str) -> list[Segment]:
+        segments: list[Segment] = []
+        for use in contents.uses:
+            for index, value in enumerate(self._many(fields.get(use.name))):
+                place = f"{name}{use.name}/{index}" if use.repeats else f"{name}{use.name}"
+                segments += self._use(use, self._object(value, place), place)
+        return segments
+
+    def _use(self, use: Use, fields: dict[str, Any], name: str) -> list[Segment]:
+        inner = {one.name for one in use.contents.uses} if use.contents else set()
+        self._unknown_names(fields, use.segment.names | inner, f"{name}/")
+        first = self._segment(use.segment, fields, name)
+        rest = self._contents(use.contents, fields, f"{name}/") if use.contents else []
+        return [first, *rest] if first["elements"] or rest else []
+
+    def _segment(self, shape: SegmentSchema, fields: dict[str, Any], name: str) -> Segment:
+        elements = [self._position(position, fields, name) for position in shape.positions]
+        while elements and not elements[-1]:
+            elements.pop()
+        self._check_lists(shape, fields, name)
+        segment: Segment = {"id": shape.id, "elements": elements}
+        try:
+            self._signs.join(segment)
+        except EdifactError as error:
+            self.faults.append(fault("element_character", f"{shape.title}: {error.message}", name=name))
+        return segment
+
+    def _position(self, position: Position, fields: dict[str, Any], name: str) -> Element:
+        if not position.repetitions:
+            return self._parts(position.slots, fields, name)
+        repeated = [self._parts(slots, fields, name) for slots in position.repetitions]
+        while len(repeated) > 1 and not repeated[-1]:
+            repeated.pop()
+        return {"repeat": repeated} if len(repeated) > 1 else repeated[0]
+
+    def _parts(self, slots: tuple[Slot, ...], fields: dict[str, Any], name: str) -> str | list[str]:
+        parts = [self._text(fields, slot, name) for slot in slots]
+        while len(parts) > 1 and not parts[-1]:
+            parts.pop()
+        return parts if len(parts) > 1 else parts[0]
+
+    def _text(self, fields: dict[str, Any], slot: Slot, name: str) -> str:
+        value = _get(fields, slot.path)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            self._wrong("/".join([name, *map(str, slot.path)]), "text", value)
+            return ""
+        return value
+
+    def _check_lists(self, shape: SegmentSchema, fields: dict[str, Any], name: str) -> None:
+        """Lists within a segment: no longer than there is place for, and of nothing but what they may hold."""
+        names: dict[str, set[str]] = {}
+        counts: dict[str, int] = {}
+        every = [slots for one in shape.positions for slots in (one.repetitions or (one.slots,))]
+        for slot in (slot for slots in every for slot in slots if len(slot.path) > 1):
+            names.setdefault(slot.name, set()).update(map(str, slot.path[2:]))
+            counts[slot.name] = int(slot.path[1]) + 1
+        for key, count in counts.items():
+            given = self._many(fields.get(key))
+            if len(given) > count:
+                message = f"{name}/{key} has {len(given)} entries, at most {count} have a place"
+                self.faults.append(fault("elements_too_many", message, name=f"{name}/{key}"))
+            for index, one in enumerate(given):
+                place = f"{name}/{key}/{index}"
+                if names[key]:
+                    self._unknown_names(self._object(one, place), names[key], f"{place}/")
+
+    def _put_back(self, kept: Any, segments: list[Segment]) -> None:
+        entry = self._object(kept, UNKNOWN)
+        position = entry.get("position")
+        if not isinstance(position, int) or "segment" not in entry:
+            self._wrong(UNKNOWN, "an object with position and segment", kept)
+            return
+        try:
+            given = segment_of(entry["segment"], f"/{UNKNOWN}")
+            segment: Segment = {"id": given["id"], "elements": given["elements"]}
+            bad = self._repertoire.bad(self._signs.join(segment))
+        except EdifactError as error:
+            self.faults.append(fault("value_shape", error.message, name=UNKNOWN))
+            return
+        if bad is not None:
+            message = f"segment {segment['id']} holds the character {bad!r}, which this interchange cannot carry"
+            self.faults.append(fault("element_character", message, name=UNKNOWN))
+        segments.insert(max(position - 2, 0), segment)
+
+    def _object(self, value: Any, name: str) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        self._wrong(name or "document", "an object", value)
+        return {}
+
+    @staticmethod
+    def _many(value: Any) -> list[Any]:
+        if value is None:
+            return []
+        return value if isinstance(value, list) else [value]
+
+    def _wrong(self, name: str, expected: str, value: Any) -> None:
+        message = f"{name} must be {expected}, it is {value!r:.60}"
+        self.faults.append(fault("value_shape", message, name=name))
+
+    def _unknown_names(self, fields: dict[str, Any], names: set[str] | frozenset[str], prefix: str) -> None:
+        for key in fields:
+            if key not in names:
+                close = get_close_matches(str(key), names, 1)
+                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(names))}"
+                message = f"{prefix}{key} is not a name of this view; {hint}"
+                self.faults.append(fault("name_unknown", message, name=f"{prefix}{key}"))
+
+
+def _get(fields: dict[str, Any], path: tuple[str | int, ...]) -> Any:
+    value = fields.get(str(path[0]))
+    if len(path) == 1:
+        return value
+    many = value if isinstance(value, list) else [] if value is None else [value]
+    entry = many[int(path[1])] if int(path[1]) < len(many) else None
+    if len(path) == 2:
+        return entry
+    return entry.get(str(path[2])) if isinstance(entry, dict) else None

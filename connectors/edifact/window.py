@@ -1,0 +1,112 @@
+"""The part of a stream that is in memory: bytes as Latin-1 text, cut at segment terminators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from connectors.edifact.limits import Limits, past
+
+_FIRST_BATCH, _BATCH = 2_048, 65_536
+
+
+class Window:
+    """``text`` from ``at`` on is not read yet. ``offset`` is the byte at which ``text`` begins.
+
+    ``start`` is where the last batch began.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], limits: Limits) -> None:
+        self._chunks = iter(chunks)
+        self._limits = limits
+        self._size = _FIRST_BATCH
+        self.text, self.at, self.offset = "", 0, 0
+        self.start = 0
+
+    @property
+    def position(self) -> int:
+        return self.offset + self.at
+
+    def fill(self) -> bool:
+        """One more chunk; False at the end of the stream."""
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            return False
+        self.offset += self.at
+        self.text = self.text[self.at :] + chunk.decode("latin-1")
+        self.at = 0
+        return True
+
+    def has(self, length: int) -> bool:
+        """Whether so many characters are left; reads on for them."""
+        while len(self.text) - self.at < length:
+            if not self.fill():
+                return False
+        return True
+
+    def take(self, end: int) -> str:
+        """The text up to ``end``, which then is read."""
+        taken = self.text[self.at : end]
+        self.at = end
+        return taken
+
+    def restart(self) -> None:
+        """At the beginning of an interchange: small interchanges shall not pay for large batches."""
+        self._size = _FIRST_BATCH
+
+    def batch(self, terminator: str, release: str) -> list[str]:
+        """The next pieces that end in a terminator, without it; ``at`` then stands behind them.
+
+        Empty where there is none up to the end of the stream. Raises ``EdifactError`` for a piece past the
+        limit.
+        """
+        size = self._size
+        while (cut := self._last(terminator, release, min(self.at + size, len(self.text)))) < 0:
+            if self.at + size < len(self.text):
+                size *= 2
+            elif not self.fill():
+                self._limit(len(self.text) - self.at)
+                return []
+            self._limit(min(size, len(self.text) - self.at))
+        self.start = self.at
+        pieces = self.text[self.at : cut].split(terminator)
+        if release:
+            pieces = list(_rejoined(pieces, terminator, release))
+        self._limit(max(map(len, pieces)))
+        self.at = cut + 1
+        self._size = min(max(size, self._size) * 2, _BATCH)
+        return pieces
+
+    def _last(self, terminator: str, release: str, end: int) -> int:
+        """The last terminator before ``end`` that is not released, or -1."""
+        cut = self.text.rfind(terminator, self.at, end)
+        while release and cut > self.at and self.text[cut - 1] == release:
+            run = cut - 1
+            while run > self.at and self.text[run - 1] == release:
+                run -= 1
+            if (cut - run) % 2 == 0:
+                break
+            cut = self.text.rfind(terminator, self.at, cut)
+        return cut
+
+    def _limit(self, length: int) -> None:
+        if length > self._limits.segment + 1:
+            start = repr(self.text[self.at : self.at + 12])
+            message = f"a segment is longer than {self._limits.segment} bytes; what is read begins with {start}"
+            raise past(message, "segment_too_long", self.position)
+
+
+def _rejoined(pieces: list[str], terminator: str, release: str) -> Iterator[str]:
+    """Pieces that end in a released terminator, put together with what follows."""
+    held = ""
+    for piece in pieces:
+        whole = held + piece if held else piece
+        if piece.endswith(release) and (len(whole) - len(whole.rstrip(release))) % 2:
+            held = whole + terminator
+        else:
+            held = ""
+            yield whole
+
+
+def blocks(raw: bytes, size: int = 131_072) -> Iterator[bytes]:
+    """Bytes that are in memory, as a stream."""
+    return (raw[start : start + size] for start in range(0, len(raw), size))

@@ -1,0 +1,1 @@
+"""Local folders: collect files from them, deliver files to them."""

@@ -1,0 +1,295 @@
+"""The receiver's side: threads that read messages, hand them to the door and acknowledge what is stored."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from connectors.hl7.codec import Code, Fault, Hl7Error, Message, is_acknowledgement, read
+from connectors.mllp import answers
+from connectors.mllp.framing import Deframer, Event, Frame, Junk, frame
+from connectors.mllp.settings import MllpSettings
+from connectors.mllp.tls import Tls
+from connectors.sdk import Accept, Arrival, Log, Misconfigured, NotSent
+
+CONTENT_TYPE = "application/hl7-v2"
+_PARTING = 5.0
+_PARTING_READS = 1_000
+_MAX_JUNK = 65_536
+_SEE_CERTIFICATES = "see whether both sides speak TLS, and whose certificates each trusts"
+_addresses: set[tuple[str, int]] = set()
+
+
+def serves(host: str, port: int) -> bool:
+    """Whether this very process listens there."""
+    return (host, port) in _addresses
+
+
+def bind(settings: MllpSettings) -> socket.socket:
+    """A listening socket. Raises ``Misconfigured`` where the address cannot be had."""
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((settings.host, settings.port), family=family, backlog=128)
+    except OSError as error:
+        raise Misconfigured(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
+            field="port",
+            next_action="choose a free port and an address of this machine, or stop what listens there",
+        ) from error
+
+
+class Listener:
+    """Listens from its creation until ``close``; a ``Listening`` of the sdk."""
+
+    def __init__(self, settings: MllpSettings, accept: Accept, log: Log, now: Callable[[], datetime]) -> None:
+        self.settings, self.accept, self.log, self.now = settings, accept, log, now
+        self.tls = Tls(settings, "server", log) if settings.tls else None
+        self._server = bind(settings)
+        self._bound: tuple[str, int] = self._server.getsockname()[:2]
+        _addresses.add(self._bound)
+        self.wake, self._waker = socket.socketpair()
+        self._changed = threading.Condition()
+        self._closing = self._drained = False
+        self._conversations: set[Conversation] = set()
+        self._thread = threading.Thread(target=self._serve, name=f"mllp {self.address}", daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        host, port = self._bound
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def close(self) -> None:
+        """Takes no more, waits up to ``drain`` for messages in hand, then hangs up. May be called twice."""
+        with self._changed:
+            if self._closing:
+                return
+            self._closing = True
+            self._changed.notify_all()
+        self._waker.close()
+        self._thread.join()
+        self._server.close()
+        _addresses.discard(self._bound)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._conversations, self.settings.drain.total_seconds())
+            left = list(self._conversations)
+            self._drained = True
+            if not left:
+                self.wake.close()
+        for conversation in left:
+            self.log.warning("mllp.not_drained", peer=conversation.peer)
+            conversation.hang_up()
+
+    def finished(self, conversation: Conversation) -> None:
+        """Called by a conversation at its end."""
+        with self._changed:
+            self._conversations.discard(conversation)
+            if self._drained and not self._conversations:
+                self.wake.close()
+            self._changed.notify_all()
+
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._server, selectors.EVENT_READ)
+            selector.register(self.wake, selectors.EVENT_READ)
+            while self._has_room():
+                selector.select()
+                if not self._closing:
+                    self._take()
+
+    def _has_room(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closing or len(self._conversations) < self.settings.max_connections
+            )
+            return not self._closing
+
+    def _take(self) -> None:
+        try:
+            connected, address = self._server.accept()
+        except OSError as error:
+            self.log.warning("mllp.accept_failed", error=str(error))
+            return
+        peer = f"{address[0]}:{address[1]}"
+        if not self.settings.allows(address[0]):
+            self.log.warning("mllp.refused", peer=peer, next_action="add it to allow, if it may connect")
+            connected.close()
+            return
+        conversation = Conversation(self, connected, peer)
+        with self._changed:
+            self._conversations.add(conversation)
+        try:
+            threading.Thread(target=conversation.run, name=f"mllp {peer}", daemon=True).start()
+        except RuntimeError as error:
+            self.log.error("mllp.no_thread", peer=peer, error=str(error))
+            connected.close()
+            self.finished(conversation)
+
+
+class Conversation:
+    """One connection: messages strictly in order, none read before the one before it is answered."""
+
+    def __init__(self, listener: Listener, connected: socket.socket, peer: str) -> None:
+        self.peer = peer
+        self._listener, self._socket = listener, connected
+        self._settings, self._log = listener.settings, listener.log
+        self._deframer = Deframer(listener.settings.max_message_bytes)
+        self._junk = 0
+        self._deadline = time.monotonic() + self._settings.idle.total_seconds()
+
+    def run(self) -> None:
+        """Ends when either side hangs up, time is up, or the listener closes."""
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket = self._secured(self._socket)
+            with self._socket, selectors.DefaultSelector() as selector:
+                selector.register(self._socket, selectors.EVENT_READ)
+                selector.register(self._listener.wake, selectors.EVENT_READ)
+                while self._goes_on(selector):
+                    pass
+        except ssl.SSLError as error:
+            self._log.warning("mllp.tls_refused", peer=self.peer, error=str(error), next_action=_SEE_CERTIFICATES)
+        except OSError as error:
+            self._log.warning("mllp.connection_lost", peer=self.peer, error=str(error))
+        except Exception:  # noqa: BLE001 -- nobody is above this thread
+            self._log.error("mllp.bug", peer=self.peer, exc_info=True)
+        finally:
+            self._socket.close()
+            self._listener.finished(self)
+
+    def _secured(self, connected: socket.socket) -> socket.socket:
+        """After the handshake, for which the peer has as long as for a message."""
+        if self._listener.tls is None:
+            return connected
+        connected.settimeout(self._settings.frame_timeout.total_seconds())
+        return self._listener.tls.context().wrap_socket(connected, server_side=True)
+
+    def hang_up(self) -> None:
+        """From another thread: ends the conversation where it stands."""
+        try:
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        except OSError as error:
+            self._log.info("mllp.already_gone", peer=self.peer, error=str(error))
+
+    def _goes_on(self, selector: selectors.BaseSelector) -> bool:
+        ready = {key.fileobj for key, _ in selector.select(max(0.0, self._deadline - time.monotonic()))}
+        if self._listener.wake in ready:
+            if self._socket in ready:
+                self._part(patience=0.0)
+            return False
+        if not ready or time.monotonic() >= self._deadline:
+            self._log.warning("mllp.time_is_up", peer=self.peer, inside_message=self._deframer.inside)
+            return False
+        try:
+            self._socket.settimeout(0.0)
+            data = self._socket.recv(65536)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        if not data and self._deframer.inside:
+            self._log.warning("mllp.half_message", peer=self.peer)
+        return bool(data) and self._take(data)
+
+    def _take(self, data: bytes) -> bool:
+        was_inside, whole = self._deframer.inside, False
+        for event in self._deframer.feed(data):
+            whole = whole or isinstance(event, Frame)
+            if not self._handle(event):
+                return False
+        if whole or self._deframer.inside != was_inside:
+            limit = self._settings.frame_timeout if self._deframer.inside else self._settings.idle
+            self._deadline = time.monotonic() + limit.total_seconds()
+        return True
+
+    def _handle(self, event: Event) -> bool:
+        if isinstance(event, Junk):
+            self._junk += event.size
+            self._log.warning("mllp.junk", peer=self.peer, bytes=event.size)
+            return self._junk <= _MAX_JUNK
+        if isinstance(event, Frame):
+            self._send(self._reply(event.content))
+            return True
+        self._log.warning("mllp.too_large", peer=self.peer, limit=self._settings.max_message_bytes)
+        self._send(self._too_large(event.beginning))
+        self._part(_PARTING)
+        return False
+
+    def _reply(self, content: bytes) -> list[bytes]:
+        try:
+            message = _single(content, self._settings.charset)
+        except Hl7Error as error:
+            self._log.warning("mllp.unreadable", peer=self.peer, bytes=len(content), error=error.message)
+            return self._answer(None, "AR", answers.for_unreadable(error))
+        except Exception as error:  # noqa: BLE001 -- a sender who hears nothing waits for ever
+            self._log.error("mllp.bug", peer=self.peer, bytes=len(content), exc_info=True)
+            return self._answer(None, "AR", answers.for_bug(error))
+        if is_acknowledgement(message):
+            self._log.warning("mllp.stray_acknowledgement", peer=self.peer, control_id=message.control_id)
+            return []
+        if not message.control_id:
+            return self._answer(message, "AR", Fault("101", "MSH-10", "not stored, MSH-10 is missing"))
+        return self._answer(message, *self._handed_over(content, message))
+
+    def _handed_over(self, content: bytes, message: Message) -> tuple[Code, Fault | None]:
+        """What to answer once the door said what became of it; after a mistake of ours it is to be sent again."""
+        try:
+            return answers.for_receipt(
+                self._listener.accept(self._arrival(content, message)), self._settings.acknowledge
+            )
+        except NotSent as error:
+            self._log.error("mllp.not_stored", peer=self.peer, control_id=message.control_id, error=error.message)
+            return "AR", answers.for_not_sent(error)
+        except Exception as error:  # noqa: BLE001 -- a sender who hears nothing waits for ever
+            self._log.error("mllp.bug", peer=self.peer, control_id=message.control_id, exc_info=True)
+            return "AR", answers.for_bug(error)
+
+    def _arrival(self, content: bytes, message: Message) -> Arrival:
+        header = message.header
+        identity = (header.field(3) or "", header.field(4) or "", message.control_id)
+        facts = {"peer": self.peer, "message_type": message.type, "control_id": message.control_id}
+        return Arrival(content, CONTENT_TYPE, facts, "/".join(identity))
+
+    def _too_large(self, beginning: bytes) -> list[bytes]:
+        text = f"not stored, larger than {self._settings.max_message_bytes} bytes"
+        try:
+            message: Message | None = _single(beginning, self._settings.charset)
+        except Hl7Error:
+            message = None
+        return self._answer(message, "AR", Fault("207", "", text))
+
+    def _answer(self, message: Message | None, code: Code, fault: Fault | None) -> list[bytes]:
+        return answers.answer(message, code, fault, self._listener.now())
+
+    def _send(self, replies: list[bytes]) -> None:
+        if replies:
+            self._socket.settimeout(self._settings.frame_timeout.total_seconds())
+            self._socket.sendall(b"".join(map(frame, replies)))
+
+    def _part(self, patience: float) -> None:
+        """Closes our side and passes over what the peer still sends, for so many seconds at most: closing with
+        unread bytes would destroy our last answer on its way."""
+        self._socket.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + patience
+        with suppress(TimeoutError, BlockingIOError):
+            for _ in range(_PARTING_READS):
+                self._socket.settimeout(max(0.0, deadline - time.monotonic()))
+                if not self._socket.recv(65536):
+                    return
+
+
+def _single(content: bytes, charset: str | None) -> Message:
+    """One message with its MSH first. Raises ``Hl7Error`` for anything else."""
+    message = read(content, charset)
+    if not message.text.startswith("MSH"):
+        raise Hl7Error(
+            "a batch came where single messages are taken",
+            code="200",
+            next_action="send the messages of the batch one by one",
+        )
+    return message

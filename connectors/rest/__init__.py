@@ -1,0 +1,1 @@
+"""JSON over HTTP: call any REST API, follow its paging, tell a refusal from an unknown outcome."""

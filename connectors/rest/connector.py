@@ -1,0 +1,163 @@
+"""The ``rest`` connector: settings and ``rest.request``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from connectors.rest.transport import (
+    NoPaging,
+    Page,
+    Paging,
+    body_of,
+    judge,
+    lenient_body_of,
+    merged,
+)
+from connectors.sdk import (
+    Call,
+    Check,
+    Coerced,
+    ConnectionContext,
+    Connector,
+    ConnectorError,
+    Context,
+    Effect,
+    Parameters,
+)
+from connectors.sdk.http import SAFE, HttpClient, HttpReply, HttpSettings, status_error
+
+Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+QueryValue = str | int | float | bool | list[str] | None
+
+
+class RestSettings(HttpSettings):
+    """A REST API."""
+
+    check_path: str = Field(default="", description="path that a test of the connection gets", examples=["/health"])
+
+
+class RequestParameters(Parameters):
+    """One HTTP request."""
+
+    method: Method = Field(default="GET", description="HTTP method", examples=["GET"])
+    path: str = Field(
+        default="", description="path below the connection's url, or a whole URL", examples=["/prices"]
+    )
+    query: dict[str, QueryValue] = Field(
+        default={},
+        description="query fields; null leaves one out, a list repeats it",
+        examples=[{"items": "ITM-1001"}],
+    )
+    headers: dict[str, str] = Field(
+        default={}, description="headers besides those of auth", examples=[{"Accept-Language": "en"}]
+    )
+    body: Any = Field(default=None, description="sent as JSON; null sends none", examples=[{"status": "ordered"}])
+    paging: Paging = Field(
+        default=NoPaging(),
+        description="how the next page is found, GET only; at most 100 pages are read",
+        examples=[{"type": "next", "items": "items", "next": "next"}],
+    )
+    output: Literal["body", "response"] = Field(
+        default="body",
+        description="body: the JSON of the reply, or the list of all pages; response: {status, headers, body}",
+        examples=["body"],
+    )
+    ok: Annotated[list[int], Coerced] = Field(
+        default=[],
+        description="statuses that are fine, instead of all 2xx; 401 and 429 never are",
+        examples=[[200, 404]],
+    )
+
+    @model_validator(mode="after")
+    def _pages_only_get(self) -> RequestParameters:
+        if self.paging.type != "none" and self.method != "GET":
+            raise ValueError(f"paging needs method GET, not {self.method}")
+        return self
+
+
+class Request(Call[RequestParameters]):
+    """Call a REST API."""
+
+    name = "request"
+    Parameters = RequestParameters
+
+    @classmethod
+    def effect_of(cls, parameters: dict[str, Any]) -> Effect:
+        """GET, HEAD and OPTIONS none, PUT and DELETE idempotent (RFC 9110 9.2), all else once."""
+        method = str(parameters.get("method", "GET")).upper()
+        if method in SAFE:
+            return Effect.NONE
+        return Effect.IDEMPOTENT if method in ("PUT", "DELETE") else Effect.ONCE
+
+    def run(self, parameters: RequestParameters, context: Context) -> Any:
+        client = _client(context)
+        headers = _headers(parameters, context.effect_key)
+
+        def fetch(page: Page | None) -> HttpReply:
+            if page is not None and page.url is not None:
+                return client.request("GET", page.url, headers=headers)
+            query = {**parameters.query, **dict(page.cursor if page is not None else ())}
+            return client.request(
+                parameters.method, parameters.path, headers=headers, query=query, json=parameters.body
+            )
+
+        if isinstance(parameters.paging, NoPaging):
+            reply = fetch(None)
+            judge(reply, parameters.ok)
+            whole = parameters.output == "response"
+            body = lenient_body_of(reply) if whole else body_of(reply, parameters.method)
+        else:
+            reply, body = merged(fetch, parameters.paging, parameters.ok)
+        if parameters.output == "body":
+            return body
+        return {
+            "status": reply.status,
+            "headers": {name.lower(): value for name, value in reply.headers.items()},
+            "body": body,
+        }
+
+
+def _headers(parameters: RequestParameters, effect_key: str) -> dict[str, str]:
+    """The node's own headers win. ``Idempotency-Key`` goes unquoted, as the servers that know it expect it."""
+    ours = {"Accept": "application/json"}
+    if parameters.method not in SAFE:
+        ours["Idempotency-Key"] = effect_key
+    given = {name.lower() for name in parameters.headers}
+    return {name: value for name, value in ours.items() if name.lower() not in given} | parameters.headers
+
+
+def _settings(context: ConnectionContext) -> RestSettings:
+    settings = context.connection.settings
+    assert isinstance(settings, RestSettings)
+    return settings
+
+
+def _client(context: ConnectionContext) -> HttpClient:
+    settings = _settings(context)
+    return context.resource("rest.client", lambda: HttpClient(settings, context.log), HttpClient.close)
+
+
+def check(context: ConnectionContext) -> Check:
+    """Gets ``check_path``; without one any answer to the base url but a failure or a 401 will do."""
+    settings = _settings(context)
+    try:
+        reply = _client(context).request("GET", settings.check_path)
+    except ConnectorError as error:
+        return Check(False, error.message, error.next_action)
+    problem = status_error(reply)
+    if problem is None:
+        return Check(True, f"{settings.url} answered {reply.status}")
+    if reply.status in (404, 405) and not settings.check_path:
+        return Check(True, f"{settings.url} answered {reply.status}, so it is there; set check_path to test more")
+    return Check(False, problem.message, problem.next_action)
+
+
+connector = Connector(
+    name="rest",
+    title="REST APIs (JSON over HTTP)",
+    operations=(Request,),
+    settings=RestSettings,
+    check=check,
+)

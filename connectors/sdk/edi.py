@@ -1,0 +1,99 @@
+"""What the EDI standards share: a fault, one thing wrong in an interchange, where it is and what to call it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from connectors.sdk.errors import Misconfigured
+
+Severity = Literal["reject", "warn"]
+Verdict = Literal["reject", "warn", "ignore"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in an interchange: control numbers as received, and a JSON pointer into the lossless view."""
+
+    interchange: str | None = None
+    group: str | None = None
+    set: str | None = None
+    path: str = ""
+
+    def within(self, path: str, **numbers: str | None) -> Place:
+        return replace(self, path=self.path + path, **numbers)
+
+
+NOWHERE = Place()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``segment`` counts from 1 at ST or UNH, ``element`` from 1 after the segment's id, as AK302 and AK401 do.
+
+    ``name`` is the place in the named view (``lines/0/quantity``). ``message`` is for a buyer's clerk.
+    """
+
+    code: str
+    message: str
+    place: Place = NOWHERE
+    severity: Severity = "reject"
+    segment: int | None = None
+    segment_id: str | None = None
+    element: int | None = None
+    component: int | None = None
+    reference: str | None = None
+    value: str | None = None
+    name: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Flat, without what is unknown."""
+        place = self.place
+        whole = {
+            "code": self.code, "severity": self.severity, "message": self.message,
+            "interchange": place.interchange, "group": place.group, "set": place.set,
+            "segment": self.segment, "segment_id": self.segment_id, "element": self.element,
+            "component": self.component, "reference": self.reference, "value": self.value,
+            "name": self.name, "path": place.path or None,
+        }  # fmt: skip
+        return {key: value for key, value in whole.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What becomes of faults, by partner: a verdict for a code goes before the severity the code has.
+
+    ``strict`` makes each warning a rejection; what is ignored stays ignored.
+    """
+
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    strict: bool = False
+
+    def apply(self, faults: Iterable[Fault]) -> list[Fault]:
+        """The faults that count, with the severity they count as."""
+        if not self.verdicts and not self.strict:
+            return list(faults)
+        return [judged for one in faults if (judged := self._judged(one)) is not None]
+
+    def _judged(self, one: Fault) -> Fault | None:
+        verdict = self.verdicts.get(one.code, one.severity)
+        if verdict == "ignore":
+            return None
+        severity: Severity = "reject" if self.strict else verdict
+        return one if severity == one.severity else replace(one, severity=severity)
+
+
+def policy(verdicts: Mapping[str, Verdict], known: Collection[str], *, strict: bool = False) -> Policy:
+    """Raises ``Misconfigured`` for a code that no check has, naming those that do."""
+    for code in verdicts:
+        if code not in known:
+            close = get_close_matches(code, known, 1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise Misconfigured(
+                f"checks names {code!r}, which no check has",
+                next_action=f"{hint}use one of: {', '.join(sorted(known))}",
+                field=f"checks.{code}",
+            )
+    return Policy(dict(verdicts), strict)

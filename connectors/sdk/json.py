@@ -1,0 +1,111 @@
+"""Strict JSON, for what comes from outside: a document means the same to everybody who reads it.
+
+Source: RFC 8259, narrowed to I-JSON (RFC 7493): UTF-8, no member twice (2.3), no lone surrogates (2.1), and
+numbers that a double holds exactly enough (2.2).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from typing import Any, Final, NoReturn
+
+#: Whole numbers up to this one are the same to every reader (RFC 7493, 2.2).
+LARGEST_WHOLE: Final = 2**53 - 1
+_DEEPEST: Final = 200
+_LONGEST_NUMBER: Final = 400
+_TOKENS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]|-?(?:\d[\d.eE+-]*|Infinity)|NaN', re.DOTALL)
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_ESCAPES: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+
+
+class _BadNumber(Exception):
+    def __init__(self, token: str, why: str) -> None:
+        super().__init__(token)
+        self.token = token
+        self.why = why
+
+
+def parse_json(raw: bytes | str) -> Any:
+    """The document. Raises ``ValueError`` that says what is wrong and where: not UTF-8, not JSON, nested more than
+    200 levels deep, a key twice in one object, a number that is not finite, a whole number beyond 2^53, half of a
+    surrogate pair."""
+    text = _text(raw)
+    if text.count("[") + text.count("{") > _DEEPEST and _depth(text) > _DEEPEST:
+        raise ValueError(f"nested too deeply: more than {_DEEPEST} levels")
+    try:
+        document = json.loads(
+            text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_finite, parse_int=_whole
+        )
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except _BadNumber as bad:
+        at = next(token.start() for token in _TOKENS.finditer(text) if token[0] == bad.token)
+        raise ValueError(f"{bad.token[:40]} at {_place(text, at)} {bad.why}") from None
+    if _SURROGATE.search(text):
+        _refuse_half_pairs(text)
+    return document
+
+
+def _text(raw: bytes | str) -> str:
+    try:
+        if isinstance(raw, bytes):
+            return raw.decode("utf-8")
+        raw.encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 at byte {error.start}") from error
+    except UnicodeEncodeError as error:
+        raise ValueError(f"half of a surrogate pair at character {error.start}") from error
+    return raw
+
+
+def _depth(text: str) -> int:
+    """How deep arrays and objects nest; brackets inside strings do not count."""
+    depth = deepest = 0
+    for mark in _TOKENS.finditer(text):
+        if mark[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark[0] in "]}":
+            depth -= 1
+    return deepest
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return made
+
+
+def _constant(token: str) -> NoReturn:
+    raise _BadNumber(token, "is not JSON")
+
+
+def _finite(token: str) -> float:
+    value = float(token)
+    if not math.isfinite(value):
+        raise _BadNumber(token, "is too large for a number: write it as a string")
+    return value
+
+
+def _whole(token: str) -> int:
+    if len(token) <= _LONGEST_NUMBER and abs(value := int(token)) <= LARGEST_WHOLE:
+        return value
+    raise _BadNumber(token, "is a whole number beyond 2^53, which not every reader keeps: write it as a string")
+
+
+def _refuse_half_pairs(text: str) -> None:
+    for escape in _ESCAPES.finditer(text):
+        if escape[1] is not None:
+            at = _place(text, escape.start())
+            raise ValueError(f"{escape[0]} at {at} is half of a surrogate pair and stands for no character")
+
+
+def _place(text: str, at: int) -> str:
+    return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}"

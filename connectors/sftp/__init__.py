@@ -1,0 +1,1 @@
+"""SFTP: collect files from a partner's server, deliver files to it."""

@@ -1,0 +1,1 @@
+"""Stand-in peers that speak the real protocols, each with a journal."""

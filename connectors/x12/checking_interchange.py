@@ -1,0 +1,106 @@
+"""An interchange checked as it passes: its header, numbers, counts and trailer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from connectors.sdk.edi import Fault, Place
+from connectors.x12 import schema
+from connectors.x12.checked import CheckedGroup, CheckedInterchange
+from connectors.x12.checking_group import GroupCheck, loose_ends
+from connectors.x12.delimiters import HEADER_LENGTH, Delimiters, has_repetition
+from connectors.x12.fault import fault
+from connectors.x12.lossless import Interchange, Segment, text_of
+from connectors.x12.numbers import is_count, same_number
+from connectors.x12.values import wrong
+
+BLANK = " \t\r\n\0\x1a\ufeff"
+#: Elements of ISA that are looked at: dates, standard, version, number, indicators; the parties are the profile's.
+_HEADER_ELEMENTS = (9, 10, 12, 13, 14, 15)
+
+
+class InterchangeCheck:
+    """One interchange, open."""
+
+    def __init__(self, interchange: Interchange, number: int, named: bool) -> None:
+        self._header, self._named = interchange["header"], named
+        self._control_number = text_of(self._header, 13)
+        self._place = Place(interchange=self._control_number, path=f"/interchanges/{number}")
+        self._terminator = interchange["delimiters"]["segment"]
+        self._delimiters = Delimiters(**interchange["delimiters"])
+        self._segments: list[Segment] = []
+        self._groups = self._headers = 0
+        self._faults = list(self._header_faults(interchange))
+        self._faults += self._glue(self._header, "/header")
+        self.group: GroupCheck | None = None
+
+    def _header_faults(self, interchange: Interchange) -> Iterator[Fault]:
+        where = self._place.within("/header")
+        if interchange["before"].strip(BLANK):
+            yield fault("interchange_text_outside", outside(interchange["before"]), self._place)
+        length = 4 + sum(len(str(element)) + 1 for element in self._header["elements"])
+        if length != HEADER_LENGTH:
+            message = f"the ISA segment has {length} characters instead of {HEADER_LENGTH}"
+            yield fault("interchange_header_length", message, where, segment_id="ISA")
+        if has_repetition(text_of(self._header, 12)) and not interchange["delimiters"]["repetition"]:
+            message = f"ISA11 is {text_of(self._header, 11)!r}, from version 00402 on it separates repetitions"
+            yield fault("repetition_separator_invalid", message, where, segment_id="ISA", element=11)
+        yield from self._header_elements(where)
+
+    def _header_elements(self, where: Place) -> Iterator[Fault]:
+        declared = schema.segment("ISA")
+        assert declared is not None
+        for number in _HEADER_ELEMENTS:
+            element = declared.slots[number - 1].declared
+            value = text_of(self._header, number)
+            if isinstance(element, schema.Element) and (found := wrong(value, element)) is not None:
+                message = f"ISA{number:02d} ({element.title}) {value[:20]!r} {found[1]}"
+                yield fault(
+                    "interchange_header_element", message, where, segment_id="ISA", element=number, value=value[:99]
+                )
+
+    def between(self, segment: Segment) -> None:
+        if self.group is not None:
+            self.group.between(segment)
+            return
+        self._faults += self._glue(segment, f"/segments/{len(self._segments)}")
+        self._segments.append(segment)
+
+    def open(self, header: Segment | None) -> None:
+        place = self._place.within(f"/groups/{self._groups}")
+        self._groups += 1
+        self._headers += header is not None
+        self.group = GroupCheck(header, place, self._delimiters, self._named)
+
+    def close(self, trailer: Segment | None) -> CheckedGroup:
+        assert self.group is not None
+        closed, self.group = self.group.end(trailer), None
+        return closed
+
+    def end(self, trailer: Segment | None) -> CheckedInterchange:
+        self._faults += self._trailer(trailer)
+        if trailer is not None:
+            self._faults += self._glue(trailer, "/trailer")
+        return CheckedInterchange(self._faults, self._header, self._control_number, self._place, self._segments)
+
+    def _trailer(self, trailer: Segment | None) -> Iterator[Fault]:
+        number = self._control_number
+        if trailer is None:
+            message = f"interchange {number} has no IEA: the file is cut off, or its end was lost"
+            yield fault("interchange_trailer_missing", message, self._place, segment_id="IEA")
+            return
+        where = self._place.within("/trailer")
+        if not same_number(number, text_of(trailer, 2)):
+            message = f"ISA13 says interchange {number}, IEA02 says {text_of(trailer, 2)}"
+            yield fault("interchange_number_mismatch", message, where, segment_id="IEA", element=2)
+        if not is_count(text_of(trailer, 1), self._headers):
+            message = f"IEA01 says {text_of(trailer, 1)!r} functional groups, there are {self._headers}"
+            yield fault("interchange_group_count", message, where, segment_id="IEA", element=1)
+
+    def _glue(self, segment: Segment, path: str) -> Iterator[Fault]:
+        return loose_ends(segment, self._place.within(path), self._terminator)
+
+
+def outside(text: str) -> str:
+    """What is said of text between interchanges."""
+    return f"text that belongs to no interchange: {text.strip(BLANK)[:40]!r}"

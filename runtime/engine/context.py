@@ -1,0 +1,69 @@
+"""The Context that an operation gets while a node runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from connectors.sdk import Blobs, Connection, Content, Misconfigured
+from connectors.sdk.exchange import Exchange
+from runtime.engine.client import Client
+from runtime.engine.peers import ConnectionDesk
+from runtime.model.ids import effect_key
+
+
+class NodeContext(ConnectionDesk):
+    """Bound to one client and one execution of one node."""
+
+    def __init__(
+        self,
+        client: Client,
+        connection: Connection | None,
+        partners: Mapping[str, Mapping[str, Any]],
+        clock: Callable[[], datetime],
+        *,
+        flow: str,
+        run: str,
+        node: str,
+        iteration: str,
+        blobs: Blobs | None = None,
+    ) -> None:
+        log = structlog.get_logger().bind(client=client.id, flow=flow, run=run, node=node)
+        super().__init__(client.id, connection, client.peers, log)
+        self.flow = flow
+        self.run = run
+        self.node = node
+        self.iteration = iteration
+        self.effect_key = effect_key(run, node, iteration)
+        self.blobs: Blobs = blobs or client.store.blobs
+        self.exchange: Exchange = client.store.interchanges.at(flow, run, node, iteration)
+        self._owner = client
+        self._partners = partners
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    def allocate(self, series: str, last: int = 999_999_999) -> int:
+        return self._owner.store.allocate(series, last, self.run, self.node, self.iteration)
+
+    def partner(self, name: str) -> Mapping[str, Any]:
+        if name not in self._partners:
+            raise Misconfigured(
+                f"client {self.client} has no partner {name!r}",
+                next_action=f"add partners/{name}.json; there are: {', '.join(sorted(self._partners)) or 'none'}",
+                field="partner",
+            )
+        return self._partners[name]
+
+    def partners(self) -> Mapping[str, Mapping[str, Any]]:
+        return self._partners
+
+    def resolve(self, kind: str, code: str, scheme: str = "") -> Mapping[str, Any] | None:
+        return self._owner.masterdata.resolve(kind, code, scheme)
+
+    def content(self, content: Content) -> bytes:
+        return content.encode() if isinstance(content, str) else self.blobs.read(content)

@@ -1,0 +1,54 @@
+"""How hard a peer may be worked, and when it is left alone: ``limits`` of a connection file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pydantic import Field
+
+from connectors.sdk import Duration
+from connectors.sdk.model import Model
+from runtime.model.run import ConnectionState
+
+
+class Breaker(Model):
+    """After ``failures`` outages in a row nobody asks the peer for ``first``, then twice as long, up to
+    ``longest``; then one run asks, and its answer decides."""
+
+    failures: int = Field(default=3, ge=1, le=1000, description="outages in a row that open it", examples=[3])
+    first: Duration = Field(default="5s", validate_default=True, description="first pause", examples=["5s"])
+    longest: Duration = Field(default="5m", validate_default=True, description="longest pause", examples=["5m"])
+
+
+class Window(Model):
+    """Maintenance: from each due time of ``cron`` on, ``for`` so long, the peer is left alone."""
+
+    cron: str = Field(description="when it begins (five fields)", examples=["0 2 * * sun"])
+    for_: Duration = Field(alias="for", description="how long it lasts", examples=["2h"])
+    zone: str = Field(default="UTC", description="time zone of cron", examples=["Europe/Berlin"])
+
+
+class Limits(Model):
+    """Of one connection, for each process that uses it."""
+
+    at_once: int | None = Field(default=None, ge=1, description="calls at one time; absent: any", examples=[4])
+    per_minute: int | None = Field(default=None, ge=1, description="calls a minute; absent: any", examples=[120])
+    breaker: Breaker = Field(default=Breaker(), description="when to stop asking a peer that is out")
+    maintenance: list[Window] = Field(default=[], description="when the peer is left alone", examples=[[]])
+
+
+def after_outage(state: ConnectionState, limits: Breaker, now: datetime) -> ConnectionState:
+    """One more outage; from ``limits.failures`` on the breaker is open until a later time. A call that was under
+    way when it opened, and fails while it is open, does not make that longer."""
+    failures = state.failures + 1
+    if failures < limits.failures or (state.open_until is not None and state.open_until > now):
+        return replace(state, failures=failures)
+    length = limits.first.total_seconds() if not state.open_for else state.open_for * 2
+    length = min(length, limits.longest.total_seconds())
+    return replace(state, failures=failures, open_for=length, open_until=now + timedelta(seconds=length))
+
+
+def after_answer(state: ConnectionState) -> ConnectionState:
+    """Any answer, also a refusal, shows that the peer is there."""
+    return replace(state, failures=0, open_for=0.0, open_until=None)

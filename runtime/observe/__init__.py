@@ -1,0 +1,1 @@
+"""What the runtime tells of itself: logs, and later metrics and traces."""

@@ -1,0 +1,1 @@
+"""The system under kill, race and outage: nothing lost, nothing doubled."""

@@ -1,0 +1,220 @@
+"""A peer that is out, paused, in maintenance or asked enough: runs wait, keep their attempts, and say why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from runtime.model.run import RunState
+from runtime.model.sought import Said
+from tests.runtime.engine.test_effects import BODY, END, ORDER
+from tests.workshop import ERP, Workshop, flow
+
+Open = Callable[..., Workshop]
+
+
+def shop_with(workshop: Open, **limits: Any) -> Workshop:
+    return workshop(
+        flow("order", ORDER, END),
+        connections={"erp": {**ERP, "limits": limits}},
+        simulators={"erp": {"type": "erp"}},
+    )
+
+
+def orders(shop: Workshop) -> list[str]:
+    return [entry["requisition_number"] for entry in shop.simulator("erp").journal.entries("purchase_order")]
+
+
+def numbered(count: int) -> list[dict[str, str]]:
+    return [{**BODY, "n": f"REQ-{n}"} for n in range(1, count + 1)]
+
+
+def test_an_outage_uses_up_no_attempts_however_long_it_lasts(workshop: Open) -> None:
+    """The order has three attempts; the ERP is out for a day, and is asked ever more seldom."""
+    shop = shop_with(workshop)
+    shop.simulator("erp").go_down()
+    run = shop.run("order", BODY)
+    for _ in range(24 * 4):
+        shop.pass_time(minutes=15)
+        shop.drain()
+    waiting = shop.store.run(run.id)
+    assert waiting.state is RunState.WAITING
+
+    shop.simulator("erp").come_up()
+    shop.pass_time(minutes=5)
+    shop.drain()
+
+    assert shop.store.run(run.id).state is RunState.DONE
+    assert orders(shop) == ["REQ-1"]
+
+
+def test_while_the_breaker_is_open_nobody_asks_and_one_probe_closes_it_for_all(workshop: Open) -> None:
+    shop = shop_with(workshop, breaker={"failures": 1, "first": "1m", "longest": "1m"})
+    shop.simulator("erp").go_down()
+    for body in numbered(20):
+        shop.take("order", body)
+    shop.drain()
+    attempts = [row for run in shop.store.runs(limit=50).rows for row in shop.story(run.id).attempts]
+    assert len(attempts) == 1, "one outage opens it; the other nineteen wait without asking"
+    assert all("does not answer" in run.why or "refused" in run.why for run in shop.store.runs().rows)
+
+    shop.simulator("erp").come_up()
+    shop.pass_time(seconds=61)
+    for _ in range(3):
+        shop.drain()
+        shop.pass_time(seconds=1)
+
+    assert sorted(orders(shop)) == sorted(body["n"] for body in numbered(20))
+
+
+def test_an_open_breaker_is_known_to_the_next_process(workshop: Open) -> None:
+    shop = shop_with(workshop, breaker={"failures": 1, "first": "1h", "longest": "1h"})
+    shop.simulator("erp").go_down()
+    shop.run("order", BODY)
+    shop.again()
+
+    run = shop.run("order", {**BODY, "n": "REQ-2"})
+
+    assert "does not answer" in run.why
+    assert shop.story(run.id).attempts == []
+
+
+def test_a_pause_by_hand_holds_the_work_and_resume_releases_it_in_order(workshop: Open) -> None:
+    shop = shop_with(workshop)
+    gate = shop.services.clients["mercy"].gate
+    gate.pause("erp", Said("omar", "year-end closing"))
+    for body in numbered(5):
+        shop.take("order", body)
+    shop.drain()
+    runs = shop.store.runs().rows
+    assert {run.state for run in runs} == {RunState.HELD}
+    assert all("erp is paused: year-end closing" in run.why for run in runs)
+    shop.pass_time(days=3)
+    shop.drain()
+    assert orders(shop) == []
+
+    gate.resume("erp", Said("omar"))
+    shop.drain()
+
+    assert orders(shop) == [body["n"] for body in numbered(5)]
+
+
+def test_refused_credentials_pause_the_connection_and_ask_a_person(workshop: Open) -> None:
+    wrong = {
+        **ERP,
+        "settings": {**ERP["settings"], "auth": {"type": "basic", "user": "orderly", "password": "old"}},
+    }
+    shop = workshop(flow("order", ORDER, END), connections={"erp": wrong}, simulators={"erp": {"type": "erp"}})
+
+    first = shop.run("order", BODY)
+    second = shop.run("order", {**BODY, "n": "REQ-2"})
+
+    assert first.state is RunState.HELD
+    assert second.state is RunState.HELD
+    assert shop.story(second.id).attempts == [], "the second one does not even knock"
+    row = shop.store.exceptions().rows[-1]
+    assert (row.kind, row.owner, row.field) == ("credentials_refused", "operations", "erp")
+
+    shop._write("connections/erp.json", ERP)
+    shop.again()
+    shop.services.clients["mercy"].gate.resume("erp", Said("omar"))
+    shop.drain()
+
+    assert sorted(orders(shop)) == ["REQ-1", "REQ-2"]
+
+
+def test_no_more_calls_a_minute_than_allowed(workshop: Open) -> None:
+    shop = shop_with(workshop, per_minute=2)
+    for body in numbered(5):
+        shop.take("order", body)
+
+    shop.drain()
+    assert orders(shop) == ["REQ-1", "REQ-2"]
+    shop.pass_time(seconds=60)
+    shop.drain()
+    assert orders(shop) == ["REQ-1", "REQ-2", "REQ-3", "REQ-4"]
+    shop.pass_time(seconds=60)
+    shop.drain()
+
+    assert len(orders(shop)) == 5
+
+
+def test_in_a_maintenance_window_the_peer_is_left_alone(workshop: Open) -> None:
+    """It is eight in the morning; the window began at seven and lasts two hours."""
+    shop = shop_with(workshop, maintenance=[{"cron": "0 7 * * *", "for": "2h"}])
+
+    run = shop.run("order", BODY)
+    assert run.state is RunState.WAITING
+    assert "maintenance" in run.why
+    shop.pass_time(minutes=59)
+    shop.drain()
+    assert orders(shop) == []
+    shop.pass_time(minutes=2)
+    shop.drain()
+
+    assert orders(shop) == ["REQ-1"]
+
+
+SEQUENCE = flow(
+    "changes",
+    {"id": "bad", "type": "route", "cases": [{"when": "=bad", "nodes": [
+        {"id": "stop", "type": "raise", "parameters": {"kind": "odd", "message": "no"}}]}]},
+    {"id": "pause", "type": "wait", "parameters": {"for": "1m"}},
+    {"id": "seen", "type": "publish", "parameters": {"event": "seen", "key": "=n"}},
+    order_by="=order",
+)  # fmt: skip
+
+
+def seen(shop: Workshop) -> list[str]:
+    return [event.key for event in shop.store.events_after(0, ["seen"])]
+
+
+def test_runs_of_one_key_go_one_after_the_other_and_other_keys_do_not_wait(workshop: Open) -> None:
+    shop = workshop(SEQUENCE)
+    for n, order in (("a1", "A"), ("a2", "A"), ("b1", "B"), ("a3", "A")):
+        shop.take("changes", {"n": n, "order": order, "bad": False})
+    shop.drain()
+
+    steps = []
+    for _ in range(3):
+        shop.pass_time(minutes=1)
+        shop.drain()
+        steps.append(seen(shop))
+
+    assert steps == [["a1", "b1"], ["a1", "b1", "a2"], ["a1", "b1", "a2", "a3"]]
+
+
+def test_a_run_that_stands_still_parks_its_key_until_it_is_over_or_a_person_passes_it(workshop: Open) -> None:
+    shop = workshop(SEQUENCE)
+    poisoned = shop.take("changes", {"n": "a1", "order": "A", "bad": True})
+    behind = shop.take("changes", {"n": "a2", "order": "A", "bad": False})
+    last = shop.take("changes", {"n": "a3", "order": "A", "bad": False})
+    shop.drain()
+    assert shop.store.run(poisoned).state is RunState.EXCEPTION
+    assert shop.store.run(behind).state is RunState.HELD
+    assert poisoned in shop.store.run(behind).why
+
+    assert list(shop.store.step_aside(poisoned)) == [behind]
+    shop.drain()
+    shop.pass_time(minutes=1)
+    shop.drain()
+    assert seen(shop) == ["a2"]
+    shop.pass_time(minutes=1)
+    shop.drain()
+
+    assert seen(shop) == ["a2", "a3"]
+    assert shop.store.run(last).state is RunState.DONE
+
+
+def test_cancelling_the_run_in_front_lets_the_next_one_go(workshop: Open) -> None:
+    shop = workshop(SEQUENCE)
+    poisoned = shop.take("changes", {"n": "a1", "order": "A", "bad": True})
+    shop.take("changes", {"n": "a2", "order": "A", "bad": False})
+    shop.drain()
+
+    shop.repair.cancel(poisoned, "omar", "withdrawn")
+    shop.drain()
+    shop.pass_time(minutes=1)
+    shop.drain()
+
+    assert seen(shop) == ["a2"]
