@@ -13,7 +13,7 @@ import posixpath
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -208,9 +208,13 @@ class _Files(paramiko.SFTPServerInterface):
 
     def list_folder(self, path: str) -> list[paramiko.SFTPAttributes] | int:
         try:
-            found = [_listed(entry.lstat(), entry.name) for entry in self._real(path).iterdir()]
+            entries = list(self._real(path).iterdir())
         except OSError as error:
             return paramiko.SFTPServer.convert_errno(error.errno or 0)
+        found = []
+        for entry in entries:
+            with suppress(FileNotFoundError):  # renamed or taken away since, as under any SFTP server
+                found.append(_listed(entry.lstat(), entry.name))
         like = Path(__file__).stat()
         return found + [_listed(like, name) for name in self.endpoint.wrong.lists_also]
 

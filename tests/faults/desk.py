@@ -73,6 +73,7 @@ class Desk:
             self._cancel,
             self._resume,
             self._resolve,
+            self._note,
         ):
             with suppress(Refused):
                 step()
@@ -127,6 +128,11 @@ class Desk:
                 if not row.assignee:
                     self._store.assign(row.id, "omar.said")
                 self._store.resolve_exception(row.id, "omar.said", "it was asked for twice")
+
+    def _note(self) -> None:
+        run = self._comes_to("STOP-1", RunState.EXCEPTION)
+        if not any(row["action"] == "run.noted" for row in self._store.audit_of(run.id)):
+            self._repair.note(run.id, "omar.said", "the ward was told")
 
     # how far things are
 

@@ -238,3 +238,14 @@ def test_stop_ends_all_threads_and_removes_the_folder() -> None:
 
     assert set(threading.enumerate()) <= before
     assert not supplier.folder.exists()
+
+
+def test_its_folder_can_be_listed_while_files_appear_in_it(supplier: Supplier, place: Place) -> None:
+    names = [f"{number:03}.edi" for number in range(300)]
+    putting = threading.Thread(target=lambda: [supplier.put_out(name, b"ISA") for name in names])
+    putting.start()
+    while putting.is_alive():
+        place.collect(Door())
+    putting.join()
+
+    assert set(names) <= {path.name for path in (place.folder / "out").rglob("*")}
