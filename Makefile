@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 SOURCES := connectors runtime tests
+# Whole files of tests side by side: they wait for servers more than they compute.
+WORKERS := --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix generate bench lock clean
+.PHONY: help demo test check static fix generate bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*?##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,17 +33,18 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 demo: $(VENV)/.installed  ## watch requisitions become purchase orders (DEMO="--keep" leaves the console open)
 	@$(BIN)/orderly demo $(DEMO)
 
-test: $(VENV)/.installed-dev  ## run all tests that can run on this machine
-	@$(BIN)/python -m pytest -q $(TESTS)
+test: $(VENV)/.installed-dev  ## run all tests that can run on this machine (TESTS="tests/model" for some)
+	@$(BIN)/python -m pytest -q $(WORKERS) $(TESTS)
 
-check: $(VENV)/.installed-dev  ## format, lint, types, stale generated pages, cases, tests: what CI runs
+check: static test  ## format, lint, types, stale generated pages, cases, tests: what CI runs
+
+static: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/python -m runtime.model.generate --check
 	$(BIN)/orderly lint
 	$(BIN)/orderly test
-	$(BIN)/python -m pytest -q $(TESTS)
 
 fix: $(VENV)/.installed-dev  ## format and mend what can be mended by machine
 	$(BIN)/ruff format $(SOURCES)
