@@ -50,8 +50,9 @@ fix: $(VENV)/.installed-dev  ## format and mend what can be mended by machine
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-generate: $(VENV)/.installed  ## write schemas and references anew
+generate: $(VENV)/.installed-dev  ## write schemas, references and the page of the fault suite anew
 	$(BIN)/python -m runtime.model.generate
+	$(BIN)/python -m tests.faults.table
 
 bench: $(VENV)/.installed-dev  ## measure; prints a table and JSON
 	$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -31,6 +31,7 @@ CLOCK = {Step.CLAIM_DUTY, Step.START_FROM_EVENT, Step.TICK}
 #: These have tests of their own below.
 WEB = {Step.CREATE_RUN}
 LEAVING = {Step.GIVE_UP_DUTY}
+HOLDING = {Step.EXTEND}
 STOPPED = {Step.EVIDENCE}
 #: Requisitions to a death.
 FEW = 3
@@ -180,6 +181,29 @@ def test_a_clock_that_dies_while_it_hands_over_is_followed_by_the_next_one(hospi
         hospital.post(sent)
 
     hospital.check()
+
+
+@pytest.mark.parametrize("point", points(HOLDING))
+def test_a_worker_that_dies_over_its_lease_in_a_long_call_leaves_the_order_to_be_looked_up(
+    hospital: Hospital, point: str
+) -> None:
+    """SIGKILL of a worker before or after it extends its lease while the ERP takes its time: the next worker asks the ERP
+    whether the order was made, and it is one order."""
+    web = hospital.fleet.start("web")
+    hospital.fleet.start("clock")
+    hospital.outside.erp.slow("CreatePurchaseOrder", 120)
+    hospital.outside.portal.connect(f"{web.facts['console']}/hooks/mercy/taken_back", hospital.outside.secret)
+    holding = hospital.doomed("worker", point)
+    hospital.outside.portal.send(hospital.outside.requisition("BACK-1"))
+
+    hospital.check_dead(holding, point)
+    hospital.outside.erp.release()
+    hospital.fleet.start("worker")
+
+    done = "SELECT state FROM orderly.run WHERE flow = 'taken_back'"
+    until(lambda: hospital.fleet.sql(done) == [("done",)], "the next worker to finish the run", 90)
+    assert hospital.outside.ordered() == ["BACK-1", "BACK-1-MORE"]
+    assert hospital.fleet.sql("SELECT count(*) FROM orderly.intent WHERE state = 'open'") == [(0,)]
 
 
 @pytest.mark.parametrize("point", points(STOPPED))
