@@ -19,6 +19,7 @@ from connectors.sdk import Arrival, Misconfigured, NotSent, Receipt
 from tests.connectors.hl7.corpus import sample
 from tests.connectors.mllp.peers import Door, listening, message, started
 from tests.harness import MemoryContext
+from tests.runtime.console.house import until
 
 
 def said(raw: bytes) -> Answer:
@@ -405,6 +406,14 @@ def test_a_sender_beyond_the_limit_waits_for_its_turn() -> None:
             assert said(second.receive()).control_id == "C2"
 
 
+def _refused(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_close_lets_a_message_in_hand_be_stored_and_answered() -> None:
     """And takes no other: the one sent after it is not answered, its sender keeps it."""
     in_hand, go_on = threading.Event(), threading.Event()
@@ -421,6 +430,7 @@ def test_close_lets_a_message_in_hand_be_stored_and_answered() -> None:
             assert in_hand.wait(10)
             closing = threading.Thread(target=listener.close)
             closing.start()
+            until(lambda: _refused(host, int(port)), "the listener to close")
             sender.write(frame(message("C2")))
             go_on.set()
 
