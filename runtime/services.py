@@ -47,6 +47,7 @@ from runtime.store.backlog import due_runs
 from runtime.store.choice import is_shared, open_store
 from runtime.store.duty import Duty
 from runtime.store.filesystem import network_file_system
+from runtime.store.local_socket import address
 from runtime.store.private import private_folder
 from runtime.store.retention import Retention
 from runtime.store.shared import system_clock
@@ -275,7 +276,8 @@ class Services:
         if self._socket is None:
             return path
         path.unlink(missing_ok=True)
-        server = Server(app, "control", 4, unix_socket=str(path), unix_socket_perms="600")
+        with address(path) as name:
+            server = Server(app, "control", 4, unix_socket=name, unix_socket_perms="600")
         self._servers.append(server)
         return path
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from runtime.api.problem import ProblemError, problem
 from runtime.cli import served
+from runtime.store.local_socket import address
 
 if TYPE_CHECKING:
     from runtime.services import Settings
@@ -96,7 +97,8 @@ def _connected(path: Path, timeout: float) -> socket.socket:
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     made.settimeout(timeout)
     try:
-        made.connect(str(path))
+        with address(path) as name:
+            made.connect(name)
     except OSError:
         made.close()
         raise

@@ -235,9 +235,9 @@ class Execution:
         self._answered(intent.connection)
         row = OutcomeRow(
             self.node.id, self.frame.iteration, OutcomeState.DONE, answer.name, answer.output, attempts=attempt,
-            engine=self.walk.release.engine, started_at=started, finished_at=self.walk.now,
+            undo=self._undo(answer.output), engine=self.walk.release.engine, started_at=started,
+            finished_at=self.walk.now,
         )  # fmt: skip
-        row = replace(row, undo=self._undo(row.output))
         self._attempted(attempt, "send", started, answer.name, None, intent.parameters)
         if intent.effect == Effect.NONE:
             self.walk.record(row)

@@ -109,6 +109,8 @@ class Gate:
         """Of those in the line as many as there are free places; where no more may ask this minute, one for when
         the next may."""
         with self._lock:
+            if not peer.line.stands:
+                return
             wanted = self._wanted(name, peer)
             peer.line.call(wanted)
         runs = self._called(name, wanted) if wanted else []
@@ -130,7 +132,7 @@ class Gate:
     def _wanted(self, name: str, peer: Peer) -> int:
         """How many of the line may come now."""
         state, limits, now, line = self.state(name), self._limits(name), self._now(), peer.line
-        if not line.stands or state.paused or state.open_until is not None or _maintained(limits, now) is not None:
+        if state.paused or state.open_until is not None or _maintained(limits, now) is not None:
             return 0
         if peer.throttled_until is not None and peer.throttled_until > now:
             return 0

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Table
@@ -85,17 +86,19 @@ class Shape(Generic[R]):
         names = [field.name for field in dataclasses.fields(row)]  # type: ignore[arg-type]
         self.columns = [table.c[name] for name in names]
         self._readers = [_reader(column) for column in self.columns]
-        self._writers = [(name, _writer(table.c[name])) for name in names]
+        self._names = names
+        self._values: Callable[[R], tuple[Any, ...]] = attrgetter(*names)
+        self._writers = [(name, write) for name in names if (write := _writer(table.c[name])) is not None]
 
     def read(self, values: Sequence[Any]) -> R:
         pairs = zip(self._readers, values, strict=True)
         return self._row(*[value if read is None or value is None else read(value) for read, value in pairs])
 
     def write(self, row: R, **more: Any) -> dict[str, Any]:
-        written = {}
+        written = dict(zip(self._names, self._values(row), strict=True))
         for name, write in self._writers:
-            value = getattr(row, name)
-            written[name] = value if write is None or value is None else write(value)
+            if (value := written[name]) is not None:
+                written[name] = write(value)
         written.update(more)
         return written
 

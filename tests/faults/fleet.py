@@ -65,6 +65,7 @@ class Process:
             f"it ended with {self._process.wait()}: {log.read_text()}"
         )
         self.facts: dict[str, Any] = json.loads(said or "{}")
+        assert "error" not in self.facts, self.facts
 
     @property
     def pid(self) -> int:

@@ -61,8 +61,9 @@ def test_a_repeated_delivery_keeps_its_id_and_counts_as_duplicate_when_answered_
 
     def receiver(line: Line) -> None:
         for request in line:
-            line.send(reply(200 if request.headers["webhook-id"] in seen else 202))
+            again = request.headers["webhook-id"] in seen
             seen.append(request.headers["webhook-id"])
+            line.send(reply(200 if again else 202))
 
     with Peer(receiver) as peer:
         portal.connect(peer.url, SECRET)

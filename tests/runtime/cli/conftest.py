@@ -11,7 +11,6 @@ from tests.runtime.cli.command import Desk, write_pack
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    """Below a short path: the name of a Unix socket has about a hundred characters."""
     with tempfile.TemporaryDirectory(prefix="orderly-") as place:
         folder = Path(place)
         pack = write_pack(folder / "mercy", folder / "outbox")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
+import stat
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
 import pytest
 
@@ -48,6 +51,20 @@ def test_a_killed_server_loses_nothing_and_the_next_one_goes_on(desk: Desk) -> N
 
         story = desk.answer("runs", "show", run)
         assert [step["result"] for step in story["time_line"] if step["kind"] == "event"] == ["rested"]
+
+
+def test_the_data_may_lie_under_a_path_that_is_too_long_for_a_socket(desk: Desk) -> None:
+    far = replace(desk, data=desk.data / ("far" * 20) / ("away" * 15))
+    far.data.mkdir(parents=True)
+    shutil.copy(desk.data / "packs.json", far.data)
+
+    with far.serving() as server:
+        run = far.run("pause", {"number": "P-3"}, "--timeout", "0")["run"]
+        assert stat.S_IMODE((far.data / "orderly.sock").stat().st_mode) == 0o600
+        assert server.stop(signal.SIGTERM) == 0
+
+    assert not (far.data / "orderly.sock").exists()
+    assert far.answer("runs", "show", run)["state"] == "waiting"
 
 
 def test_one_bad_flow_is_out_and_the_others_run(desk: Desk) -> None:
