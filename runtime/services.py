@@ -109,7 +109,7 @@ class Settings:
     packs: tuple[Path, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8620
-    threads: int = 8
+    threads: int = 16
     lanes: tuple[str, ...] = LANES
     web_threads: int = 12
     max_body_bytes: int = 5_000_000

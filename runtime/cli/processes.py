@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., None]
 _threads = click.option(
-    "--threads", type=click.IntRange(1, 256), default=8, show_default=True, help="Runs at one time."
+    "--threads", type=click.IntRange(1, 256), default=16, show_default=True, help="Runs at one time."
 )
 _health_port = click.option(
     "--health-port", type=click.IntRange(0, 65535), default=None,

@@ -41,12 +41,12 @@ BENCHES = {
     ),
     "four_effects": Bench(
         "Four nodes with an effect and 1 KB each, beside a loop that writes the same rows",
-        f"{_SQLITE}; 8 worker threads, 8 senders; the peer answers at once",
+        f"{_SQLITE}; 8 threads for this lane, 8 senders; the peer answers at once",
         lambda runs: four_effects.measure(int(runs)), 2_000, 500,
     ),
     "two_workers": Bench(
         "The same, queued, drained by two worker processes",
-        "PostgreSQL, synchronous_commit=on, RabbitMQ; 2 processes of 8 threads; all on one machine",
+        "PostgreSQL, synchronous_commit=on, RabbitMQ; 2 processes with 8 threads each for this lane; all on one machine",
         lambda runs: two_workers.measure(int(runs)), 10_000, 1_000,
     ),
     "stored": Bench(

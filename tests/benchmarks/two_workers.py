@@ -26,7 +26,7 @@ from runtime.services import Role, Services, Settings
 from tests import brokers
 from tests.benchmarks import four_effects
 
-WORKERS, THREADS = 2, 8
+WORKERS, THREADS = 2, 16
 _POSTGRESQL = os.environ.get("ORDERLY_TEST_POSTGRESQL") or "postgresql://postgres@127.0.0.1:5432/postgres"
 _RABBITMQ = os.environ.get("ORDERLY_TEST_RABBITMQ") or "amqp://guest:guest@127.0.0.1:5672"
 
