@@ -42,7 +42,7 @@ HELP: dict[str, str] = {
     "Decode.type": "an operation that reads, such as x12.read",
     "Decode.parameters": "its parameters, taken as they stand; the content is what came in",
     "Reply.result": "the caller waits for `respond`",
-    "ReplyResult.within": "for so long at most; after that it is told where to ask",
+    "ReplyResult.within": "after so long, looked at between nodes, it is told where to ask instead",
     "OperationNode.retry": "how often and how fast an effect that did not happen is tried again",
     "OperationNode.look_up": 'asks the peer what became of a lost effect; or "none: <reason>"',
     "OperationNode.undo": 'takes the effect back, on purpose only; or "none: <reason>"',
