@@ -16,6 +16,7 @@ from connectors.edifact import codec, schema
 from connectors.edifact.events import GroupBegins, GroupEnds, InterchangeBegins, InterchangeEnds, LooseSegment
 from connectors.edifact.lossless import Element, Segment, parts_of
 from connectors.sdk import ConnectorError
+from connectors.sdk.visible import visible
 
 _FILE = click.argument("file", type=click.File("rb"))
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
@@ -80,7 +81,7 @@ def check_file(file: BinaryIO, as_json: bool, strict: bool, ack: bool) -> None:
         click.echo(raw, nl=False)
     else:
         for one in found:
-            click.echo(f"{one.severity:6} {_place(one)}: {one.message} [{one.code}]")
+            click.echo(visible(f"{one.severity:6} {_place(one)}: {one.message} [{one.code}]"))
         if not found:
             click.echo("no faults")
     if not ok:
@@ -159,7 +160,9 @@ def _show(console: Console, segment: dict[str, Any]) -> None:
     console.print(Text(f"{segment['id']}  {segment['title']}", style="bold"))
     table = Table(show_header=False, box=None, padding=(0, 1))
     for element in segment["elements"]:
-        table.add_row(f"  {element['path']}", element["reference"], element["name"], Text(element["value"]))
+        table.add_row(
+            f"  {element['path']}", element["reference"], element["name"], Text(visible(element["value"]))
+        )
     console.print(table)
 
 
@@ -235,5 +238,5 @@ def _fail(error: ConnectorError, as_json: bool) -> NoReturn:
     }
     if as_json:
         click.echo(json.dumps({key: value for key, value in problem.items() if value is not None}))
-    click.echo(f"error: {error.message}\n{error.next_action}", err=True)
+    click.echo(visible(f"error: {error.message}\n{error.next_action}"), err=True)
     raise click.exceptions.Exit(1)

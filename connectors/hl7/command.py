@@ -20,6 +20,7 @@ from connectors.hl7.check import check as findings_of
 from connectors.hl7.codec import NULL, Batch, Finding, Hl7Error, Message, Part, build, read, view, write
 from connectors.hl7.structure import violations
 from connectors.hl7.unused import unused
+from connectors.sdk.visible import visible
 
 _file = click.argument("file", type=click.File("rb"))
 _charset = click.option("--charset", help="character set of the file; goes before MSH-18")
@@ -134,7 +135,7 @@ def check_command(file: BinaryIO, charset: str | None, structure: bool, as_json:
         _print_json(whole | {"findings": [finding.as_json() for finding in findings]})
     else:
         for finding in findings:
-            click.echo(f"{finding.severity}: {finding.where}: {finding.message}")
+            click.echo(visible(f"{finding.severity}: {finding.where}: {finding.message}"))
         segments = sum(len(part.message.segments) if part.message else 1 for part in parts)
         click.echo(f"{_count(segments, 'segment')}, {_count(len(findings), 'finding')}, read as {read_as[0]}")
     if not ok:
@@ -191,7 +192,7 @@ def show_command(file: BinaryIO, charset: str | None, as_json: bool) -> None:
         _print_json(rows)
         return
     for row in rows:
-        click.echo(f"{row['path']:<16} {row['name']:<36} {row['value']}")
+        click.echo(visible(f"{row['path']:<16} {row['name']:<36} {row['value']}"))
 
 
 def _count(number: int, noun: str) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from connectors.sdk import ConnectorError
 from connectors.sdk.edi import Policy
+from connectors.sdk.visible import visible
 from connectors.x12 import codec
 from connectors.x12.answer import Answers
 from connectors.x12.examine import gather
@@ -71,7 +72,9 @@ def check_file(file: BinaryIO, as_json: bool, strict: bool, ack: bool) -> None:
                     if as_json:
                         spool.add(found.as_json())
                     else:
-                        click.echo(f"{found.severity:6} {_place(found)}: {found.message} [{found.code}]", err=ack)
+                        click.echo(
+                            visible(f"{found.severity:6} {_place(found)}: {found.message} [{found.code}]"), err=ack
+                        )
             answer = answers.written(datetime.now(UTC)) if ack else b""
         except ConnectorError as error:
             _fail(error, as_json)
@@ -176,5 +179,5 @@ def _fail(error: ConnectorError, as_json: bool) -> NoReturn:
     }
     if as_json:
         click.echo(json.dumps({key: value for key, value in problem.items() if value is not None}))
-    click.echo(f"error: {error.message}\n{error.next_action}", err=True)
+    click.echo(visible(f"error: {error.message}\n{error.next_action}"), err=True)
     raise click.exceptions.Exit(1)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from connectors.sdk.visible import visible
 from connectors.x12 import schema
 from connectors.x12.events import (
     Between,
@@ -106,7 +107,7 @@ def print_segment(console: Console, segment: dict[str, Any]) -> None:
     console.print(Text(f"{segment['id']}  {segment['title']}", style="bold"))
     table = Table(show_header=False, box=None, padding=(0, 1))
     for element in segment["elements"]:
-        table.add_row(f"  {element['path']}", element["name"], Text(element["value"]))
+        table.add_row(f"  {element['path']}", element["name"], Text(visible(element["value"])))
     console.print(table)
 
 

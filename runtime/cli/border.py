@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from connectors.sdk.visible import visible
 from runtime.api.problem import ProblemError
 
 _JSON = "orderly.json"
@@ -48,9 +49,9 @@ def _tell(error: Exception, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(problem))
         return
-    click.echo(f"orderly: {paragraph(problem)}", err=True)
+    click.echo(f"orderly: {visible(paragraph(problem))}", err=True)
     for violation in problem.get("errors", []):
-        click.echo(f"  {violation['pointer'] or '/'}: {violation['detail']}", err=True)
+        click.echo(visible(f"  {violation['pointer'] or '/'}: {violation['detail']}"), err=True)
     if sys.stderr.isatty():
         click.echo("  (orderly --debug … shows the trace)", err=True)
 

@@ -12,7 +12,7 @@ from runtime.cli.border import as_json
 
 __all__ = [
     "as_json", "client", "data", "folder", "here", "limit", "me", "packs", "reason", "search", "skip_numbers",
-    "store",
+    "store", "threads",
 ]  # fmt: skip
 
 folder = click.Path(file_okay=False, path_type=Path)
@@ -37,6 +37,10 @@ client = click.option("--client", default="", help="Client meant, where several 
 limit = click.option(
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many."
 )
+threads = click.option(
+    "--threads", type=click.IntRange(1, 256), default=16, show_default=True,
+    help="Runs at one time: half of them normal work, a quarter each urgent and bulk.",
+)  # fmt: skip
 reason = click.option("--reason", required=True, help="Why; it is kept with what is done.")
 
 

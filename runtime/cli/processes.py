@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from runtime.services import Services, Settings
 
 Command = Callable[..., None]
-_threads = click.option(
-    "--threads", type=click.IntRange(1, 256), default=16, show_default=True, help="Runs at one time."
-)
 _health_port = click.option(
     "--health-port", type=click.IntRange(0, 65535), default=None,
     help="Answer /health/live and /health/ready here; 0 takes a free one [default: not at all].",
@@ -62,7 +59,7 @@ def web(port: int, as_json: bool, **given: Any) -> None:
 
 @click.command()
 @_process
-@_threads
+@options.threads
 @click.option(
     "--lane",
     "lanes",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.data
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8620, show_default=True, help="0 takes a free one.")
-@click.option("--threads", type=click.IntRange(1, 256), default=16, show_default=True, help="Runs at one time.")
+@options.threads
 @click.option(
     "--relaxed",
     is_flag=True,

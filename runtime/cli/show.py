@@ -11,6 +11,8 @@ from rich.json import JSON
 from rich.table import Table
 from rich.text import Text
 
+from connectors.sdk.visible import visible
+
 _STATES = {
     "done": "green", "approved": "green", "ok": "green", "ready": "cyan", "leased": "cyan", "waiting": "yellow",
     "held": "yellow", "uncertain": "magenta", "dead": "red", "exception": "red", "failed": "red",
@@ -25,7 +27,7 @@ def console() -> Console:
 
 
 def fact(name: str, value: str, *, bad: bool = False) -> None:
-    console().print(Text.assemble((f"{name:<10} ", "bold red" if bad else "bold"), value))
+    console().print(Text.assemble((f"{name:<10} ", "bold red" if bad else "bold"), visible(value)))
 
 
 def count(number: int, noun: str) -> str:
@@ -68,10 +70,10 @@ def _cell(column: str, value: Any) -> Text:
     if value is None:
         return Text("")
     if isinstance(value, Mapping):
-        return Text(", ".join(f"{name}={inner}" for name, inner in value.items()))
+        return Text(visible(", ".join(f"{name}={inner}" for name, inner in value.items())))
     if isinstance(value, list):
-        return Text(", ".join(str(inner) for inner in value))
-    text = str(value)
+        return Text(visible(", ".join(str(inner) for inner in value)))
+    text = visible(str(value))
     if column.endswith("_at") or column == "at":
         text = text[:19].replace("T", " ")
     return Text(text, style=_STATES.get(text, "") if column in ("state", "result") else "")

@@ -3,6 +3,7 @@ kind that the flow accepts, what is its identity, what are its keys."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ from runtime.mapping import Functions, is_expression
 from runtime.mapping.schema import Violation, validate
 from runtime.model.release import NotCanonical, Release, digest
 from runtime.model.run import LANES, Caller, NewRun
+
+#: C0, DEL and C1: no database, log or terminal may be asked to carry them in a name.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class NotAccepted(BusinessError):
@@ -27,11 +31,12 @@ class NotAccepted(BusinessError):
 
 
 class NotIdentified(BusinessError):
-    """The document does not say what it is: ``identity`` gives no text and no whole number."""
+    """The document does not say what it is: ``identity`` gives no text, or one with control
+    characters, and no whole number."""
 
     def __init__(self, flow: str, source: str) -> None:
         super().__init__(
-            f"the identity {source} of {flow} gives neither text nor a whole number for this document",
+            f"the identity {source} of {flow} gives neither text nor a whole number for this document; control characters name nothing",
             kind="invalid_document", field=source.lstrip("="),
             next_action="send the document with that field, or declare what makes it unique",
         )  # fmt: skip
@@ -92,7 +97,7 @@ class Door:
         value = expression.evaluate(
             body, {n: v for n, v in bound.items() if n in expression.variables}, Functions()
         )
-        return _word(value)
+        return word(value)
 
 
 def _digest(flow: str, body: Any) -> str:
@@ -103,10 +108,11 @@ def _digest(flow: str, body: Any) -> str:
         raise NotAccepted(flow, "canonical JSON (RFC 8785)", [Violation(error.field, error.why, "")]) from error
 
 
-def _word(value: Any) -> str | None:
-    """Text and whole numbers can name something; nothing else does."""
+def word(value: Any) -> str | None:
+    """Text without control characters and whole numbers can name something; nothing else does."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    return str(value) or None
+    text = str(value)
+    return text if text and not _CONTROL.search(text) else None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from runtime.engine.door import word
 from runtime.engine.failure import Halted, NodeFailed, Replied, error_of
 from runtime.engine.leases import Leases
 from runtime.engine.scope import Frame, Scope
@@ -188,8 +189,8 @@ class Walk:
                     ),
                 )  # fmt: skip
                 continue
-            if isinstance(value, str | int) and not isinstance(value, bool):
-                self.pending.add("keys", (name, str(value)))
+            if (found := word(value)) is not None:
+                self.pending.add("keys", (name, found))
 
     def halt(self, row: OutcomeRow, state: RunState, why: str) -> Halted:
         """Records a row that is not finished; raise what this returns."""

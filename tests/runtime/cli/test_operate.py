@@ -70,9 +70,12 @@ def test_an_exception_is_assigned_and_resolved(either: Desk) -> None:
     assert either.answer("exceptions", "assign", id, "lena.fox@mercy.example")["assignee"] == "lena.fox"
     assert "kind       budget_exceeded" in either.orderly("exceptions", "show", id).stdout
     assert either.answer("exceptions", "show", id)["of_run"]["flow"] == "refuse"
-    resolved = either.answer("exceptions", "resolve", id, "--note", "budget was raised")
+    resolved = either.answer("exceptions", "resolve", id, "--note", "budget was \x1b[31mraised")
 
-    assert (resolved["state"], resolved["note"]) == ("resolved", "budget was raised")
+    assert (resolved["state"], resolved["note"]) == ("resolved", "budget was \x1b[31mraised")
+    assert "budget was ␛[31mraised" in either.orderly("exceptions", "show", id).stdout, (
+        "nobody colours our terminal"
+    )
     assert either.answer("exceptions", "list")["exceptions"] == []
     assert either.problem("exceptions", "resolve", id, "--note", "again")["kind"] == "refused"
 

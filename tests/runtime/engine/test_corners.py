@@ -259,6 +259,17 @@ def test_a_key_that_cannot_be_found_is_told_and_the_order_stands(workshop: Open)
     assert orders(shop) == 1
 
 
+def test_a_key_with_control_characters_is_none_and_the_order_stands(workshop: Open) -> None:
+    """No database, log or terminal has to carry what a peer answers."""
+    shop = ordering(workshop, order={**ORDER, "keys": {"purchase_order": "=erp.Number & '\x1b[31m'"}})
+
+    run = shop.run("order", BODY)
+
+    assert run.state is RunState.DONE
+    assert "purchase_order" not in shop.story(run.id).keys
+    assert orders(shop) == 1
+
+
 def test_a_peer_that_cannot_be_reached_is_told_apart_from_one_that_refused(workshop: Open) -> None:
     shop = ordering(workshop, order={**ORDER, "retry": {"attempts": 1}})
     answering(shop, {"order": [NotSent("locked", code="LOCKED")]})

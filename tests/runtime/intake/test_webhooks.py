@@ -297,7 +297,8 @@ def test_a_flow_that_answers_with_its_result_goes_on_after_the_answer_and_repeat
     assert [run.state for run in runs] == [RunState.WAITING]
 
 
-@pytest.mark.parametrize("body", [{"lines": []}, {"n": None}, {"n": {"a": 1}}, {"n": True}, {"n": 1.5}, [], 5])
+@pytest.mark.parametrize("body", [{"lines": []}, {"n": None}, {"n": {"a": 1}}, {"n": True}, {"n": 1.5}, {"n": "A\0"}, {"n": "\x1b[31mA"},
+                                  [], 5])  # fmt: skip
 def test_a_document_that_does_not_say_what_it_is_is_not_taken(http: FlaskClient, shop: Workshop, body: Any) -> None:
     """Without an identity it could come twice and be two runs."""
     shop._write("flows/echo/flow.json", {**ECHO, "identity": "=n"})
