@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: C0 but tab and line feed, DEL and C1 (ECMA-48, 5.2 and 5.3): as control pictures (Unicode 2400), C1 in hexadecimal.
+#: C0 but tab and line feed, DEL and C1 (ECMA-48, 5.2, 5.3): as control pictures (Unicode 2400), C1 in hexadecimal.
 _SHOWN = (
     {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\t\n"}
     | {127: "\u2421"}

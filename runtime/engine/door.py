@@ -36,7 +36,8 @@ class NotIdentified(BusinessError):
 
     def __init__(self, flow: str, source: str) -> None:
         super().__init__(
-            f"the identity {source} of {flow} gives neither text nor a whole number for this document; control characters name nothing",
+            f"the identity {source} of {flow} gives neither text nor a whole number for this document; "
+            "control characters name nothing",
             kind="invalid_document", field=source.lstrip("="),
             next_action="send the document with that field, or declare what makes it unique",
         )  # fmt: skip

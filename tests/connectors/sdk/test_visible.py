@@ -8,7 +8,7 @@ from connectors.sdk.visible import visible
 
 
 def test_control_characters_are_shown_and_everything_else_stays() -> None:
-    assert visible("a\tb\n\x1b[31mrot\x07\r\x7f\x9b0m é – 💊") == "a\tb\n␛[31mrot␇␍␡\\x9b0m é – 💊"
+    assert visible("a\tb\n\x1b[31mrot\x07\r\x7f\x9b0m é € 💊") == "a\tb\n␛[31mrot␇␍␡\\x9b0m é € 💊"
 
 
 def test_no_control_character_but_tab_and_line_feed_is_left() -> None:
