@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from connectors.sdk.visible import visible
 from runtime.api.problem import ProblemError
 
 _JSON = "orderly.json"
@@ -49,6 +48,8 @@ def _tell(error: Exception, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(problem))
         return
+    from connectors.sdk.visible import visible
+
     click.echo(f"orderly: {visible(paragraph(problem))}", err=True)
     for violation in problem.get("errors", []):
         click.echo(visible(f"  {violation['pointer'] or '/'}: {violation['detail']}"), err=True)
