@@ -15,18 +15,18 @@ help:  ## this list
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Set PYTHON=/path/to/python3.11"; exit 1; }
+	  || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
-	  || { rm -rf $(VENV); echo "Python cannot make a virtual environment here: apt install python3-venv"; exit 1; }
+	  || { rm -rf $(VENV); echo "Python cannot make a virtual environment here: apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
-	@echo "Installing into $(VENV) ..."
+	@echo "Installing into $(VENV) ..." >&2
 	@$(PIP) --require-hashes --requirement requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
-	@echo "Installing the tools for tests into $(VENV) ..."
+	@echo "Installing the tools for tests into $(VENV) ..." >&2
 	@$(PIP) --require-hashes --requirement requirements-dev.lock
 	@touch $@
 

@@ -34,10 +34,12 @@ from runtime.governance.housekeeper import Housekeeper
 from runtime.governance.repair import Repair
 from runtime.intake.accept import Intake
 from runtime.intake.admission import Admission
+from runtime.intake.batching import Batcher
 from runtime.intake.clock import Clock
 from runtime.intake.server import Server
 from runtime.intake.sources import Source, Sources
 from runtime.intake.tokens import RunTokens, kept_secret
+from runtime.intake.waiting import Waiting
 from runtime.intake.webhooks import Webhooks
 from runtime.masterdata import MasterData
 from runtime.model.pack import Pack, demo_folder
@@ -50,6 +52,7 @@ from runtime.store.filesystem import network_file_system
 from runtime.store.local_socket import address
 from runtime.store.private import private_folder
 from runtime.store.retention import Retention
+from runtime.store.sealing import SealedBlobs, Sealer
 from runtime.store.shared import system_clock
 from runtime.store.vault import Vault
 
@@ -158,7 +161,8 @@ class Services:
             most_waiting=settings.most_waiting, most_due=settings.most_due,
         )  # fmt: skip
         self.sweeper = self._sweeper()
-        self.clock = Clock(self.clients, self.ring, self.store.now, on_duty=self.on_duty)
+        self.batcher = Batcher(self.ring, self.store.now)
+        self.clock = Clock(self.clients, self.ring, self.store.now, self.batcher, on_duty=self.on_duty)
         self.housekeeper = Housekeeper(
             self.clients, self.retention, lambda client: self.store.blobs(client).places, self.store.now,
             on_duty=self.on_duty,
@@ -188,6 +192,7 @@ class Services:
         masterdata = MasterData.from_folder(pack.folder / "masterdata")
         peers = Peers(pack, self.vault.for_client(pack.client), endpoints)
         store = self.store.for_client(pack.client)
+        store.blobs = SealedBlobs(store.blobs, Sealer(self.vault.keys, pack.client))
         gate = Gate(
             store, lambda name: peers.file(name).limits, self.store.now, lambda run, lane="": self.ring(run, lane)
         )  # fmt: skip
@@ -195,7 +200,7 @@ class Services:
 
     def _sources(self) -> list[Source]:
         return [
-            Source(client, release.flow, self.intake(client), self.store.now)
+            Source(client, release.flow, self.intake(client), self.store.now, self._waiting(client))
             for client in self.clients.all()
             for release in client.registry.releases.values()
             if release.flow.trigger.is_source
@@ -227,6 +232,9 @@ class Services:
 
     def intake(self, client: Client) -> Intake:
         return Intake(client, self.ring, self.store.now, self.admission)
+
+    def _waiting(self, client: Client) -> Callable[[float], Waiting]:
+        return lambda within: Waiting(self.engine, self.ring, client.store, within)
 
     def repair(self, client: str) -> Repair:
         return Repair(self.clients[client], self.ring)

@@ -60,6 +60,7 @@ class MemoryContext:
         self.blobs = MemoryBlobs()
         self.log = structlog.get_logger()
         self._clock = clock
+        self.come_to: Any = None
         self.exchange = MemoryExchange(lambda: self.effect_key, clock)
 
     @property
@@ -96,6 +97,9 @@ class MemoryContext:
 
     def resolve(self, kind: str, code: str, scheme: str = "") -> Mapping[str, Any] | None:
         return self._masterdata.get(kind, {}).get(code)
+
+    def cursor(self) -> Any:
+        return self.come_to
 
     def content(self, content: Content) -> bytes:
         return content.encode() if isinstance(content, str) else self.blobs.read(content)

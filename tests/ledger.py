@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.sdk import BlobRef
-from connectors.sdk.exchange import Answer, Earlier, Exchanged, Reception, Reconciled, Rules
+from connectors.sdk.exchange import Answer, Earlier, Exchanged, Known, Reception, Reconciled, Rules
 
 
 @dataclass
@@ -41,6 +41,18 @@ class MemoryExchange:
         if not any(entry.is_same(sent) and entry.by == self._key() for entry in self.sent):
             self.sent.append(Entry(sent, self._key(), self._clock()))
 
+    def known(
+        self, standard: str, partner: str, usage: str, type: str, key: str, window: timedelta
+    ) -> Sequence[Known]:
+        return [
+            Known(direction, entry.one.number, entry.at, entry.by, entry.one.content)
+            for direction, entries in (("out", self.sent), ("in", self.came))
+            for entry in reversed(entries)
+            if (entry.one.standard, entry.one.partner, entry.one.usage) == (standard, partner, usage)
+            if any((one.type, one.key) == (type, key) for one in entry.one.sets)
+            if entry.by != self._key() and self._clock() - entry.at <= window
+        ]
+
     def received(self, came: Exchanged, rules: Rules) -> Reception:
         mine = next((entry for entry in self.came if entry.one == came and entry.by == self._key()), None)
         before = self.came[: self.came.index(mine)] if mine is not None else list(self.came)
@@ -70,6 +82,11 @@ class MemoryExchange:
         for entry in self.came:
             if (entry.one.standard, entry.one.partner, entry.one.usage) == (standard, partner, usage):
                 entry.answer = answer if entry.one.number in numbers else entry.answer
+
+    def answer_to(self, standard: str, partner: str, usage: str, number: str) -> BlobRef | None:
+        of = (standard, partner, usage, number)
+        found = (e for e in self.came if (e.one.standard, e.one.partner, e.one.usage, e.one.number) == of)
+        return next((entry.answer for entry in found if entry.answer is not None), None)
 
     def reconcile(self, answer: Answer) -> Reconciled | None:
         for entry in reversed(self.sent):

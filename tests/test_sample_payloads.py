@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.edifact import codec as edifact
-from connectors.simulators.gs1 import is_whole
+from connectors.sdk.gs1 import is_whole
 from connectors.x12 import codec as x12
 
 SAMPLES = Path(__file__).parents[1] / "sample_payloads"

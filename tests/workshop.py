@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,15 +61,27 @@ class Workshop:
         policies: Mapping[str, Any] | None = None,
         simulators: Mapping[str, Any] | None = None,
         masterdata: Mapping[str, str] | None = None,
+        partners: Mapping[str, Any] | None = None,
+        calendars: Mapping[str, Any] | None = None,
+        environment: str = "test",
+        enabled: Sequence[str] = (),
     ) -> None:
+        """``enabled`` are flows of the base that the pack draws on."""
         self.now = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
         self.pack = folder / "pack"
-        self._write("pack.json", {"client": "mercy", "name": "Mercy", "flows": [], "simulators": simulators or {}})
-        for file in flows:
-            self._write(f"flows/{file['flow']}/flow.json", file)
+        file = {
+            "client": "mercy", "name": "Mercy", "flows": [*enabled], "simulators": simulators or {},
+            "environment": environment,
+        }  # fmt: skip
+        self._write("pack.json", file)
+        for one in flows:
+            self._write(f"flows/{one['flow']}/flow.json", one)
         for name, source in (mappings or {}).items():
             self._write(f"mappings/{name}/mapping.jsonata", source)
-        for kind, files in (("connections", connections), ("policies", policies)):
+        given = {
+            "connections": connections, "policies": policies, "partners": partners, "calendars": calendars,
+        }  # fmt: skip
+        for kind, files in given.items():
             for name, content in (files or {}).items():
                 self._write(f"{kind}/{name}.json", content)
         for name, table in (masterdata or {}).items():

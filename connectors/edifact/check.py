@@ -14,6 +14,8 @@ from connectors.edifact.totals import check_totals
 from connectors.edifact.values import ANY, Repertoire
 from connectors.sdk.edi import NOWHERE, Fault, Place
 
+_USUAL = {"id", "elements", "raw"}
+
 
 def check_message(
     message: Message, place: Place = NOWHERE, checks: Checks = AS_USUAL, repertoire: Repertoire = ANY
@@ -48,7 +50,7 @@ def _header(message: Message, place: Place, checks: Checks) -> list[Fault]:
 def _of_text(message: Message, place: Place) -> Iterator[Fault]:
     """What is wrong with the text of segments, before its meaning: rare, so each is looked at by its keys."""
     for index, segment in enumerate(message["segments"]):
-        if len(segment) > 2:
+        if len(segment) > 2 and not segment.keys() <= _USUAL:
             yield from _oddities(segment, index, place.within(f"/segments/{index}"))
 
 

@@ -7,21 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.edifact.lossless import Message, Segment
-from connectors.sdk.edi import Fault, Place
-
-
-class _Judged:
-    """Whatever has faults of its own."""
-
-    faults: list[Fault]
-
-    @property
-    def is_good(self) -> bool:
-        return all(one.severity != "reject" for one in self.faults)
+from connectors.sdk.edi import Fault, Judged, Place
 
 
 @dataclass(frozen=True)
-class CheckedMessage(_Judged):
+class CheckedMessage(Judged):
     """One message, its named view (None where its type is not declared) and its own faults.
 
     ``directory`` is as received, such as ``D96A``.
@@ -37,7 +27,7 @@ class CheckedMessage(_Judged):
 
 
 @dataclass(frozen=True)
-class CheckedGroup(_Judged):
+class CheckedGroup(Judged):
     """One group, without header what stands in none; the faults of its messages are with them."""
 
     header: Segment | None
@@ -48,7 +38,7 @@ class CheckedGroup(_Judged):
 
 
 @dataclass(frozen=True)
-class CheckedInterchange(_Judged):
+class CheckedInterchange(Judged):
     """One interchange; the faults of its groups are with them."""
 
     header: Segment | None

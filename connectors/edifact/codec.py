@@ -12,7 +12,7 @@ from connectors.edifact import schema
 from connectors.edifact.acknowledgement import Acknowledgement, acknowledge, acknowledgements, is_acknowledgement
 from connectors.edifact.checked import CheckedGroup, CheckedInterchange, CheckedMessage, assembled
 from connectors.edifact.delimiters import Delimiters
-from connectors.edifact.envelope import Envelope, Party, interchange, parties
+from connectors.edifact.envelope import Content, Envelope, Party, interchange, parties
 from connectors.edifact.errors import DocumentError, EdifactError
 from connectors.edifact.events import Event, MessageRead, events_of, gathered
 from connectors.edifact.examine import examine, examining, faults
@@ -28,9 +28,9 @@ from connectors.edifact.writer import write, write_stream
 from connectors.sdk.edi import Fault, Place
 
 __all__ = [
-    "Acknowledgement", "CheckedGroup", "CheckedInterchange", "CheckedMessage", "Checks", "Delimiters", "Document",
-    "DocumentError", "EdifactError", "Envelope", "Event", "Fault", "Limits", "Message", "MessageRead", "Party",
-    "Place", "Segment", "acknowledge", "acknowledgements", "assembled", "blocks", "directory", "events_of",
+    "Acknowledgement", "CheckedGroup", "CheckedInterchange", "CheckedMessage", "Checks", "Content", "Delimiters",
+    "Document", "DocumentError", "EdifactError", "Envelope", "Event", "Fault", "Limits", "Message", "MessageRead",
+    "Party", "Place", "Segment", "acknowledge", "acknowledgements", "assembled", "blocks", "directory", "events_of",
     "examine", "examining", "faults", "from_named", "gathered", "interchange", "is_acknowledgement",
     "message_type", "named", "parties", "read", "reply", "stream", "write", "write_stream",
 ]  # fmt: skip

@@ -17,6 +17,9 @@ from connectors.edifact.unnamed import from_named
 from connectors.edifact.values import Repertoire
 from connectors.sdk import Misconfigured
 
+#: A message's named view, or the segments between its UNH and UNT.
+Content = dict[str, Any] | list[Segment]
+
 
 @dataclass(frozen=True)
 class Party:
@@ -85,9 +88,10 @@ def directory_of(version: str) -> str:
     return parts[0] + parts[1]
 
 
-def interchange(envelope: Envelope, messages: Sequence[tuple[str, dict[str, Any]]]) -> Document:
+def interchange(envelope: Envelope, messages: Sequence[tuple[str, Content]]) -> Document:
     """A lossless document, for ``write``, of one interchange that holds these (message type, named view).
 
+    Instead of the view there may be the segments between UNH and UNT, which are then not looked at again.
     Messages are numbered from 1. With groups, neighbours of one type share one, numbered upward from the
     envelope's number. CONTRL has its own version. Raises ``DocumentError`` and ``Misconfigured`` as
     ``from_named``.
@@ -156,7 +160,7 @@ def _party(party: Party) -> Element:
 
 def _named_group(envelope: Envelope, type: str, reference: str, members: list[Message]) -> Group:
     sender, receiver = envelope.sender, envelope.receiver
-    version, release, agency, *association = _version(envelope, type).split(":")
+    version, release, agency, *association = version_of(envelope.version, envelope.syntax_version, type).split(":")
     header = _segment(
         "UNG",
         type,
@@ -174,25 +178,24 @@ def _group(header: Segment | None, members: list[Message], trailer: Segment | No
     return {"header": header, "segments": [], "messages": members, "trailer": trailer}
 
 
-def _message(envelope: Envelope, reference: str, type: str, document: dict[str, Any]) -> Message:
-    version = _version(envelope, type)
-    body = from_named(
-        type,
-        document,
-        directory_of(version),
-        envelope.delimiters,
-        envelope.repertoire(),
-        envelope.checks,
+def _message(envelope: Envelope, reference: str, type: str, content: Content) -> Message:
+    version = version_of(envelope.version, envelope.syntax_version, type)
+    body = (
+        content
+        if isinstance(content, list)
+        else from_named(
+            type, content, directory_of(version), envelope.delimiters, envelope.repertoire(), envelope.checks
+        )
     )
     header = _segment("UNH", reference, [type, *version.split(":")])
     return {"segments": [header, *body, _segment("UNT", str(len(body) + 2), reference)]}
 
 
-def _version(envelope: Envelope, type: str) -> str:
+def version_of(version: str, syntax_version: str, type: str) -> str:
     """A message that belongs to the syntax and not to a directory (CONTRL) has its version from the syntax."""
     if type not in schema.message_types("41"):
-        return envelope.version
-    return "4:1:UN" if envelope.syntax_version >= REPETITION_SINCE else "D:3:UN"
+        return version
+    return "4:1:UN" if syntax_version >= REPETITION_SINCE else "D:3:UN"
 
 
 def _segment(id: str, *elements: Element) -> Segment:

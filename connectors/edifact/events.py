@@ -57,6 +57,18 @@ class Rest:
 Event = InterchangeBegins | GroupBegins | LooseSegment | MessageRead | GroupEnds | InterchangeEnds | Rest
 
 
+def segments_of(event: Event) -> list[Segment]:
+    """The segments of the file that an event tells, in their order."""
+    match event:
+        case MessageRead(message):
+            return message["segments"]
+        case InterchangeBegins(interchange):
+            return [] if interchange["header"] is None else [interchange["header"]]
+        case GroupBegins(edge) | GroupEnds(edge) | InterchangeEnds(edge) | LooseSegment(edge) if edge is not None:
+            return [edge]
+    return []
+
+
 def gathered(events: Iterable[Event]) -> Document:
     """The whole lossless view."""
     document: Document = {"interchanges": [], "trailing": ""}

@@ -28,6 +28,7 @@ from connectors.edifact.lossless import Document, Interchange, Message, Segment,
 from connectors.edifact.named import directory, header_of, message_type
 from connectors.edifact.values import Repertoire
 from connectors.sdk.edi import NOWHERE, Fault, Place
+from connectors.sdk.edi_numbers import Numbers, is_digits
 
 _DECLARED_VERSIONS = ("1", "2", "3", "4")
 
@@ -101,8 +102,7 @@ class _Examining:
         self._groups = self._named_groups = self._messages = 0
         self._bare = False
         self._group: CheckedGroup | None = None
-        self._references: set[str] = set()
-        self._group_references: set[str] = set()
+        self._references, self._group_references = Numbers(), Numbers()
         pattern = REPERTOIRES.get(text_of(header, 1))
         self._repertoire = Repertoire(pattern=pattern)
         self._check_beginning(interchange, one)
@@ -153,10 +153,9 @@ class _Examining:
             return
         self._named_groups += 1
         self._check_service(group, header, place.within("/header"), "group_header_element")
-        if reference and reference in self._group_references:
+        if reference and not self._group_references.add(reference):
             message = f"group number {reference} occurs twice in this interchange"
             self._note(group, "group_number_repeated", message, place, segment_id="UNG", element=5)
-        self._group_references.add(reference)
 
     def _loose(self, segment: Segment) -> None:
         message = f"segment {segment['id'][:12]!r} stands outside any message"
@@ -177,7 +176,7 @@ class _Examining:
         self._messages += 1
         self._in_group += 1
         reference, type = text_of(header, 1), message_type(message)
-        place = replace(place, set=reference or None)
+        place = place.in_set(reference or None)
         self._types.add(type)
         found_faults = list(self._message_envelope(message, reference, place))
         document: dict[str, Any] | None = None
@@ -192,10 +191,9 @@ class _Examining:
         if not reference:
             text = "UNH does not give the message a number"
             yield from self._faults("message_number_missing", text, place, segment_id="UNH", segment=1, element=1)
-        elif reference in self._references:
+        elif not self._references.add(reference):
             text = f"message number {reference} occurs twice in this interchange"
             yield from self._faults("message_number_repeated", text, place, segment_id="UNH", segment=1, element=1)
-        self._references.add(reference)
         if trailer["id"] != "UNT":
             text = f"message {reference} has no UNT: it is cut off, or its end was lost"
             yield from self._faults("message_trailer_missing", text, place, segment_id="UNT", segment=count)
@@ -284,4 +282,4 @@ def _outside(text: str) -> str:
 
 
 def _is_count(text: str, count: int) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 20 and int(text) == count
+    return is_digits(text) and int(text) == count

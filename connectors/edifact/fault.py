@@ -39,6 +39,8 @@ STANDARD: dict[str, Standard] = {
     "sender_mismatch": Standard("interchange", "23"),
     "receiver_mismatch": Standard("interchange", "7"),
     "test_indicator_mismatch": Standard("interchange", "25"),
+    "interchange_number_reused": Standard("interchange", "26"),
+    "control_number_gap": Standard("interchange", "18", "warn"),
     "groups_and_messages_mixed": Standard("interchange", "30", "warn"),
     "segment_outside_message": Standard("interchange", "33"),
     "group_header_missing": Standard("interchange", "33"),
@@ -53,6 +55,7 @@ STANDARD: dict[str, Standard] = {
     "message_number_missing": Standard("message", "13"),
     "message_number_mismatch": Standard("message", "28"),
     "message_number_repeated": Standard("message", "26"),
+    "business_duplicate": Standard("message", "26", "warn"),
     "message_segment_count": Standard("message", "29"),
     "message_not_declared": Standard("message", "14"),
     "directory_not_declared": Standard("message", "14", "warn"),
@@ -82,7 +85,19 @@ STANDARD: dict[str, Standard] = {
     "character_repertoire": Standard("element", "21", "ignore"),
     "name_unknown": Standard("element", "15"),
     "value_shape": Standard("element", "12"),
+    "check_digit_wrong": Standard("element", "12", "warn"),
+    "party_identifier": Standard("element", "12", "warn"),
+    "item_identifier_missing": Standard("element", "13", "warn"),
+    "unit_not_as_ordered": Standard("element", "12", "warn"),
+    "amount_unbalanced": Standard("element", "12", "warn"),
+    "duplicate_document": Standard("message", "26"),
 }
+
+#: What is looked for before anything is sent, and the checks that warn of what comes in and refuse what goes out.
+PREFLIGHT = (
+    "check_digit_wrong", "party_identifier", "item_identifier_missing", "unit_not_as_ordered", "amount_unbalanced",
+    "duplicate_document", "count_of_quantities", "character_repertoire",
+)  # fmt: skip
 
 
 class Checks:

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.edifact import schema
 from connectors.edifact.fault import AS_USUAL, Checks, fault
-from connectors.edifact.fields import Fields
+from connectors.edifact.fields import Fields, Name, Where, words_of
 from connectors.edifact.lossless import Message, Segment, text_of
 from connectors.edifact.schema import Contents, MessageSchema, SegmentSchema, Use
 from connectors.edifact.values import ANY, Repertoire
@@ -40,7 +40,7 @@ class _Level:
 
     __slots__ = ("at", "by_tag", "contents", "counts", "end", "fields", "name")
 
-    def __init__(self, contents: Contents, fields: dict[str, Any], name: tuple[str | int, ...]) -> None:
+    def __init__(self, contents: Contents, fields: dict[str, Any], name: Name) -> None:
         self.contents, self.by_tag = contents, contents.by_tag
         self.fields, self.name = fields, name
         self.at, self.end = 0, contents.section
@@ -59,6 +59,10 @@ class _Level:
             if self.at <= index <= self.end:
                 return self.contents.uses[index]
         return None
+
+
+class _OverRepeatedError(Exception):
+    """An element of this segment has more repetitions than declared."""
 
 
 class _Reading(Fields):
@@ -88,15 +92,13 @@ class _Reading(Fields):
             tag = segment["id"]
             level = levels[-1]
             index = level.find(tag)
-            if index < 0:
-                while len(levels) > 1 and index < 0 and self._fits_above(tag):
+            if index < 0 and (depth := self._fits_above(tag)) >= 0:
+                while len(levels) > depth + 1:
                     self._close()
-                    level = levels[-1]
-                    index = level.find(tag)
+                level = levels[depth]
+                index = level.find(tag)
             if index < 0:
                 self._set_aside(segment)
-            elif (number := _over_repeated(segment, level.contents.uses[index].segment)) is not None:
-                self._note_repetition(segment, number)
             else:
                 self._take(segment, level, index)
         self.at = self._last
@@ -106,26 +108,45 @@ class _Reading(Fields):
             fields[UNKNOWN] = self._unknown
         return fields
 
-    def _fits_above(self, tag: str) -> bool:
-        return any(level.find(tag) >= 0 for level in self._levels[:-1])
+    def _fits_above(self, tag: str) -> int:
+        """The depth of the nearest level above that takes this tag, or -1."""
+        for depth in range(len(self._levels) - 2, -1, -1):
+            if self._levels[depth].find(tag) >= 0:
+                return depth
+        return -1
 
     def _take(self, segment: Segment, level: _Level, index: int) -> None:
-        use = level.contents.uses[index]
+        use, before = level.contents.uses[index], level.counts[index]
+        is_one = use.maximum == 1
+        name = (level.name, use.name, None if is_one else before)
+        try:
+            value = self.fields(segment, use.segment, name)
+        except _OverRepeatedError:
+            self.faults = [one for one in self.faults if one.segment != self.at + 1]
+            self._note_repetition(segment, use.segment)
+            return
         level.at = index
+        level.counts[index] = before + 1
         if index == level.end:
             level.end = len(level.counts)
-        level.counts[index] += 1
-        name = (*level.name, use.name)
-        if use.maximum != 1:
-            many = level.fields.setdefault(use.name, [])
-            name = (*name, len(many))
-            value = self.fields(segment, use.segment, name)
-            many.append(value)
-        else:
-            value = self.fields(segment, use.segment, name)
+        if is_one:
             level.fields[use.name] = value
+        elif before:
+            level.fields[use.name].append(value)
+        else:
+            level.fields[use.name] = [value]
         if use.contents is not None:
             self._levels.append(_Level(use.contents, value, name))
+
+    def _repeated(self, fields: dict[str, Any], repetitions: list[str | list[str]], where: Where) -> None:
+        if len(repetitions) > len(where[1].repetitions):
+            raise _OverRepeatedError
+        super()._repeated(fields, repetitions, where)
+
+    def _note_surplus(self, segment: Segment, shape: SegmentSchema, name: Name) -> None:
+        if _over_repeated(segment, shape):
+            raise _OverRepeatedError
+        super()._note_surplus(segment, shape, name)
 
     def _close(self) -> None:
         level = self._levels.pop()
@@ -133,7 +154,7 @@ class _Reading(Fields):
             if not level.counts[index]:
                 self._note_missing_segment(level.contents.uses[index], level.name)
 
-    def _note_missing_segment(self, use: Use, name: tuple[str | int, ...]) -> None:
+    def _note_missing_segment(self, use: Use, name: Name) -> None:
         """Its position is that of the last segment before the place where it should stand (UCS 0096)."""
         what = f"segment {use.segment.id} ({use.segment.title})"
         one = fault(
@@ -142,12 +163,12 @@ class _Reading(Fields):
             self._place.within(f"/segments/{max(self.at - 1, 0)}"),
             segment=self.at,
             segment_id=use.segment.id,
-            name="/".join(map(str, (*name, use.name))),
+            name="/".join(words_of((*name, use.name))),
         )
         self._judge(one)
 
-    def _note_repetition(self, segment: Segment, number: int) -> None:
-        self._segment_id = segment["id"]
+    def _note_repetition(self, segment: Segment, shape: SegmentSchema) -> None:
+        number = _over_repeated(segment, shape)
         message = f"element {number} of segment {segment['id']} is repeated more often than this message foresees"
         self._note("element_repeated", message, number=number)
         self._keep(segment)

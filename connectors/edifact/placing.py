@@ -15,7 +15,8 @@ from connectors.edifact.events import (
 from connectors.edifact.limits import Limits, past
 from connectors.edifact.lossless import Segment
 
-_SERVICE = frozenset(("UNH", "UNT", "UNG", "UNE", "UNZ"))
+#: What begins or ends something within an interchange, or ends it.
+SERVICE = frozenset(("UNH", "UNT", "UNG", "UNE", "UNZ"))
 
 
 class Placing:
@@ -28,27 +29,29 @@ class Placing:
         self._trailer: Segment | None = None
         self._position = 0
 
-    def events(self, segments: list[Segment], position: int) -> Iterator[Event]:
-        """For the next segments after UNB, which end before the byte ``position``.
+    def run(self, segments: list[Segment], position: int) -> Iterator[Event]:
+        """For segments that begin and end nothing and stand before the byte ``position``.
 
         Raises ``EdifactError`` for a message past the limit.
         """
-        self._position, message = position, self._message
-        for segment in segments:
-            if (tag := segment["id"]) in _SERVICE:
-                yield from self._service(tag, segment)
-                message = self._message
-            elif message is not None:
-                message.append(segment)
-            elif self._has_messages:
-                message = self._message = [segment]
-            else:
-                if self._has_groups and not self._in_group:
-                    yield from self._open_group(None)
-                yield LooseSegment(segment)
+        self._position = position
+        if self._message is not None:
+            self._message += segments
+        elif self._has_messages:
+            self._message = segments
+        else:
+            if self._has_groups and not self._in_group:
+                yield from self._open_group(None)
+            yield from map(LooseSegment, segments)
         self._check_size()
 
-    def _service(self, tag: str, segment: Segment) -> Iterator[Event]:
+    def one(self, segment: Segment, position: int) -> Iterator[Event]:
+        """The same for any segment after UNB."""
+        tag = segment["id"]
+        if tag not in SERVICE:
+            yield from self.run([segment], position)
+            return
+        self._position = position
         if tag == "UNH":
             yield from self._close_message()
             if not self._in_group:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from connectors.edifact.codec import Checks, Delimiters, EdifactError, Party
-from connectors.edifact.fault import Taken
-from connectors.sdk import Misconfigured
+from connectors.edifact.fault import PREFLIGHT, Taken
+from connectors.sdk import Misconfigured, Model
+from connectors.sdk.edi import never_loosened, policy
+from connectors.sdk.exchange import Duplicates
+from connectors.sdk.partner import CodeMap, environment_of
+from connectors.sdk.profile import invalid, part_of, unusable, whose
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Identity(_Part):
+class Identity(Model):
     """One side's identifiers."""
 
     id: str = Field(min_length=1, max_length=35, description="UNB 0004 or 0010: GLN or what was agreed")
@@ -28,23 +28,38 @@ class Identity(_Part):
         return Party(self.id, self.qualifier, self.internal_id, self.group_id)
 
 
-class Signs(_Part):
+class Signs(Model):
     """Service characters used when writing."""
 
-    component: str = ":"
-    element: str = "+"
-    decimal: str = "."
-    release: str = "?"
-    repetition: str = ""
-    segment: str = "'"
+    component: str = Field(default=":", description="between components")
+    element: str = Field(default="+", description="between elements")
+    decimal: str = Field(default=".", description="decimal mark")
+    release: str = Field(default="?", description="before a service character that is meant as itself")
+    repetition: str = Field(default="", description="between repetitions, in syntax version 4")
+    segment: str = Field(default="'", description="after each segment")
 
 
-class Profile(_Part):
+class Acknowledging(Model):
+    """What we answer to what they send. A CONTRL is never answered."""
+
+    contrl: Literal["never", "requested", "rejected", "always"] = Field(
+        default="always",
+        description="CONTRL: where UNB 0031 asks for it; also where something is rejected; always",
+    )
+    receipt_only: bool = Field(
+        default=False, description="only say that it arrived (UCI 8), unless its envelope is to be rejected"
+    )
+
+
+class Profile(Model):
     """The ``edifact`` part of ``partners/<name>.json``."""
 
     ours: Identity
     theirs: Identity
-    test: bool = Field(default=True, description="UNB 0035: their interchanges and ours carry the test indicator")
+    test: bool = Field(
+        default=True,
+        description="UNB 0035: their interchanges and ours carry the test indicator; absent: as the environment",
+    )
     syntax: str = Field(default="UNOC", pattern=r"^UNO[A-Z]$", description="UNB 0001 when writing")
     syntax_version: Literal["1", "2", "3", "4"] = Field(default="3", description="UNB 0002 when writing")
     version: str = Field(
@@ -58,7 +73,17 @@ class Profile(_Part):
     application_reference: str = Field(default="", max_length=14, description="UNB 0026 when writing")
     agreement: str = Field(default="", max_length=35, description="UNB 0032 when writing")
     acknowledgement_requested: bool = Field(default=False, description="UNB 0031: ask for a CONTRL")
+    acknowledge: Acknowledging = Acknowledging()
+    duplicates: Duplicates = Duplicates()
+    codes: dict[str, CodeMap] = Field(
+        default_factory=dict, description="by data element, our code: theirs", examples=[{"4451": {"AAI": "PUR"}}]
+    )
     checks: dict[str, Taken] = Field(default_factory=dict, description="reject, warn or ignore, by check")
+    preflight: dict[str, Taken] = Field(
+        default_factory=dict,
+        description="reject, warn or ignore, by check of what they are sent",
+        examples=[{"duplicate_document": "warn"}],
+    )
 
     def signs(self) -> Delimiters:
         """Raises ``EdifactError`` where they cannot work."""
@@ -68,6 +93,11 @@ class Profile(_Part):
         """Raises ``Misconfigured`` for an unknown check."""
         return Checks(self.checks, strict=strict)
 
+    @property
+    def usage(self) -> str:
+        """What keeps test and production apart in the exchange ledger."""
+        return usage_of(self.test)
+
     def series(self, level: str) -> str:
         """The control number series: one per direction, parties, test and level (``unb`` or ``ung``)."""
         ours, theirs = self.ours, self.theirs
@@ -75,39 +105,49 @@ class Profile(_Part):
         return f"edifact/{ours.qualifier}:{ours.id}/{theirs.qualifier}:{theirs.id}/{usage}/{level}"
 
 
+def usage_of(is_test: bool) -> str:
+    """T or P, as X12 calls it."""
+    return "T" if is_test else "P"
+
+
 def profile(name: str, partner: Mapping[str, Any]) -> Profile:
-    """Raises ``Misconfigured`` naming the field that is missing or wrong."""
+    """For the environment that the runtime took it for. Raises ``Misconfigured`` naming the field that is missing
+    or wrong."""
+    environment = environment_of(partner)
+    part = part_of(name, partner, "edifact", environment)
     try:
-        found = Profile.model_validate(partner.get("edifact"))
+        found = Profile.model_validate(part)
         found.signs()
         found.judged()
+        policy(found.preflight, PREFLIGHT, field="preflight")
+        return found.model_copy(update={"test": is_test_in(found, environment)})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _refused(name, ".".join(["edifact", *map(str, first["loc"])]), first["msg"]) from None
+        raise invalid(name, error, "edifact") from None
     except EdifactError as error:
-        raise _refused(name, "edifact.delimiters", error.message) from None
+        raise unusable(name, f"edifact.delimiters: {error.message}", "edifact.delimiters", "edifact") from None
     except Misconfigured as error:
-        raise _refused(name, error.field, error.message) from None
-    return found
+        field = error.field if error.field.startswith("edifact.") else f"edifact.{error.field}"
+        raise unusable(name, f"{field}: {error.message}", field, "edifact") from None
 
 
-def _refused(name: str, field: str, what: str) -> Misconfigured:
-    return Misconfigured(
-        f"the profile of partner {name!r} cannot be used for EDIFACT: {field}: {what}",
-        next_action=f"correct {field} in partners/{name}.json",
-        field=field,
-    )
+def is_test_in(found: Profile, environment: str | None) -> bool:
+    """UNB 0035. Raises ``Misconfigured`` where the profile's own is not the environment's."""
+    never_loosened(found.checks, "test_indicator_mismatch")
+    usual, says = environment != "production", "test" in found.model_fields_set
+    if says and environment is not None and found.test != usual:
+        raise Misconfigured(
+            f"test is {found.test}, but the pack runs in {environment}: leave it out, or give each environment its "
+            "own part under environments",
+            field="test",
+        )
+    return found.test if says else usual
 
 
 def find(parties: tuple[Party, Party], is_test: bool, partners: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The partner who sent from these UNB ids to us; where several have them, the one of that test indicator."""
+    """The partner who sent from these UNB ids to us; where several have them, the one of that test indicator.
+    Raises as ``whose``."""
     sender, receiver = parties
-    profiles = {name: profile(name, partner) for name, partner in partners.items() if partner.get("edifact")}
-    found = [name for name, one in profiles.items() if one.theirs.party().is_same(sender)]
-    found.sort(
-        key=lambda name: (
-            not profiles[name].ours.party().is_same(receiver),
-            profiles[name].test != is_test,
-        )
-    )
-    return found[0] if found else None
+    return whose(
+        partners, "edifact", profile, lambda one: one.theirs.party().is_same(sender),
+        lambda one: (not one.ours.party().is_same(receiver), one.test != is_test),
+    )  # fmt: skip

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from connectors.edifact import detect
+from connectors.edifact.batch import Batch, cut
 from connectors.edifact.charsets import checked, decode, encoding_of
 from connectors.edifact.detect import BLANK, Beginning
-from connectors.edifact.errors import EdifactError
 from connectors.edifact.events import Event, InterchangeBegins, Rest, gathered
 from connectors.edifact.limits import Limits, past
 from connectors.edifact.lossless import Document, Interchange, Segment
-from connectors.edifact.placing import Placing
+from connectors.edifact.placing import SERVICE, Placing
 from connectors.edifact.segment import Signs
 from connectors.edifact.window import Window, blocks
 
-_BEGINNINGS = ("UNA", "UNB")
+_BEGINNINGS = frozenset(("UNA", "UNB"))
+_LOOKED_AT = SERVICE | _BEGINNINGS
 _LINE_ENDS = str.maketrans("", "", "\r\n")
 
 
@@ -69,6 +70,8 @@ class _Reading:
         self._encoding = checked(encoding or by_mark or encoding_of(beginning.syntax_id))
         self._blank = "".join(one for one in BLANK if one not in beginning.delimiters.characters())
         self._has_header, self._read, self._ended = beginning.has_header, 0, False
+        self._is_decoded = self._is_long = False
+        self._first: Segment | None = None
         self._placing = Placing(limits)
         self._tree: Interchange = {
             "before": before,
@@ -89,50 +92,111 @@ class _Reading:
         window.restart()
         if self._tree["una"] is not None:
             window.at += 9
-        if not self._has_header:
-            yield InterchangeBegins(self._tree)
-        while not self._ended and (pieces := window.batch(signs.terminator, signs.release)):
-            yield from self._events_of(self._parsed(pieces))
+        while not self._ended and (text := window.batch(signs.terminator, signs.release)):
+            yield from self._events_of(text)
         if not self._ended:
-            yield from self._events_of(self._unterminated())
+            yield from self._unterminated()
+        if self._read < 2:
+            yield from self._begin()
         yield from self._placing.end()
 
-    def _events_of(self, segments: list[Segment]) -> Iterator[Event]:
-        if segments and self._has_header and self._tree["header"] is None:
-            self._tree["header"] = segments.pop(0)
-            yield InterchangeBegins(self._tree)
-        yield from self._placing.events(segments, self._window.position)
+    def _events_of(self, text: str) -> Iterator[Event]:
+        """Of a batch up to the end of the interchange; the window stands behind it.
 
-    def _parsed(self, pieces: list[str]) -> list[Segment]:
-        """The segments of a batch up to the end of the interchange; the window stands behind them."""
-        split, blank, most = self._signs.split, self._blank, self._limits.elements
-        glue, wrapped = self._tree["glue"], self._tree["wrapped"]
-        is_ascii = "".join(pieces).isascii()
-        segments: list[Segment] = []
-        for index, piece in enumerate(pieces):
-            body = piece.lstrip(blank)
-            if not body:
-                self._note_empty(piece)
-                continue
-            tag = body[:3]
-            if tag in _BEGINNINGS and self._read and self._begins_another(pieces, index, len(body)):
-                break
-            if self._read < 2 or wrapped or self.left or not (is_ascii or body.isascii()):
-                segment = self._unusual(body)
-                self._note_glue(segment, piece[: len(piece) - len(body)])
-                glue, wrapped = self._tree["glue"], self._tree["wrapped"]
-            else:
-                segment = split(body)
-                if (len(piece) != len(body) or glue) and (lead := piece[: len(piece) - len(body)]) != glue:
+        What begins or ends something is looked at by itself. The runs between are split only when their turn
+        comes: what lives in memory as objects is one message, not a batch.
+        """
+        glue = self._tree["glue"] if self._read > 1 else ""
+        batch = cut(text, self._signs.terminator, self._signs.release, glue, self._blank)
+        self._check_lengths(batch)
+        self._is_decoded = text.isascii() or self._encoding == "latin-1"
+        begun = 0
+        for index in self._single(text, batch.bodies):
+            if begun < index:
+                yield from self._run(batch, begun, index)
+            begun = index + 1
+            if batch.bodies[index][:3] in _BEGINNINGS and self._read and self._begins_another(batch, index):
+                return
+            segment = self._one(batch.bodies[index], batch.lead(index))
+            yield from self._placed(segment)
+            if segment["id"] == "UNZ":
+                self._window.at = self._window.start + batch.begins(index + 1)
+                self._ended = True
+                return
+        if begun < len(batch.bodies):
+            yield from self._run(batch, begun, len(batch.bodies))
+        self._note_empty(batch.rest)
+
+    def _single(self, text: str, bodies: list[str]) -> Iterator[int]:
+        """The indexes of segments to be looked at one by one; asks after each what the one before has changed."""
+        begun = 0
+        while begun < len(bodies) and (self._read < 2 or self.left or self._tree["wrapped"]):
+            yield begun
+            begun += 1
+        if begun == len(bodies):
+            return
+        found = [index for index, body in enumerate(bodies) if body[:3] in _LOOKED_AT]
+        if self._is_disguised(text):
+            release = self._signs.release
+            found = sorted({*found, *(index for index, body in enumerate(bodies) if release in body)})
+        yield from (index for index in found if index >= begun) if begun else found
+
+    def _is_disguised(self, text: str) -> bool:
+        """Whether a tag that begins or ends something may hold a needless release character."""
+        release = self._signs.release
+        return bool(release) and (f"U{release}N" in text or f"UN{release}" in text or f"{release}UN" in text)
+
+    def _run(self, batch: Batch, begin: int, end: int) -> Iterator[Event]:
+        """Of segments of which none begins or ends anything."""
+        bodies = batch.bodies[begin:end]
+        signs, encoding = self._signs, self._encoding
+        if self._is_decoded:
+            segments = signs.split_all(bodies)
+        else:
+            segments = [
+                signs.split(body) if body.isascii() else signs.split_decoded(body, encoding) for body in bodies
+            ]
+        if batch.leads is not None:
+            usual = self._tree["glue"]
+            for segment, lead in zip(segments, batch.leads[begin:end], strict=True):
+                if lead != usual:
                     segment["glue"] = lead
-            if len(segment["elements"]) > most:
-                raise self._too_many(segment)
-            self._read += 1
-            segments.append(segment)
-            if tag == "UNZ" and segment["id"] == "UNZ":
-                self._end(pieces, index + 1)
-                break
-        return segments
+        if self._is_long:
+            for segment in segments:
+                self._check_elements(segment)
+        self._read += len(segments)
+        return self._placing.run(segments, self._window.position)
+
+    def _one(self, body: str, lead: str) -> Segment:
+        segment = self._unusual(body)
+        self._note_glue(segment, lead)
+        self._check_elements(segment)
+        return segment
+
+    def _placed(self, segment: Segment) -> Iterator[Event]:
+        """The first waits for the second, with which the glue of the interchange is known."""
+        self._read += 1
+        if self._read == 1:
+            self._first = segment
+            return
+        if self._read == 2:
+            yield from self._begin()
+        yield from self._placing.one(segment, self._window.position)
+
+    def _begin(self) -> Iterator[Event]:
+        first = self._first
+        if self._has_header:
+            self._tree["header"] = first
+        yield InterchangeBegins(self._tree)
+        if first is not None and not self._has_header:
+            yield from self._placing.one(first, self._window.position)
+
+    def _check_lengths(self, batch: Batch) -> None:
+        longest = batch.longest()
+        self._is_long = longest > self._limits.elements
+        if longest > self._limits.segment:
+            for index, body in enumerate(batch.bodies):
+                self._window.limit(len(batch.lead(index)) + len(body), self._window.start + batch.begins(index))
 
     def _unusual(self, body: str) -> Segment:
         """A segment that begins the interchange, stands in wrapped lines, or holds more than ASCII."""
@@ -163,44 +227,37 @@ class _Reading:
         elif lead != self._tree["glue"]:
             segment["glue"] = lead
 
-    def _note_empty(self, piece: str) -> None:
-        self.left += piece + self._signs.terminator
+    def _note_empty(self, text: str) -> None:
+        self.left += text
         if len(self.left) > self._limits.segment:
             message = f"empty segments of more than {self._limits.segment} bytes follow each other"
             raise past(message, "segment_too_long", self._window.position)
 
-    def _begins_another(self, pieces: list[str], index: int, length: int) -> bool:
-        """Whether an interchange begins at this piece; then the window is moved there."""
-        window = self._window
-        end = window.at
-        start = window.start + sum(map(len, pieces[: index + 1])) + index - length
-        behind = end - start
+    def _begins_another(self, batch: Batch, index: int) -> bool:
+        """Whether an interchange begins at this segment; then the window is moved there."""
+        window, lead = self._window, batch.lead(index)
+        start = window.start + batch.begins(index) + len(lead)
+        behind = window.at - start
         window.at = start
         if detect.at(window) is None:
             window.at += behind
             return False
-        window.at -= len(pieces[index]) - length
+        self.left += lead  # looking may have read on: text before this place is gone from the window
         self._ended = True
         return True
 
-    def _end(self, pieces: list[str], count: int) -> None:
-        self._window.at = self._window.start + sum(map(len, pieces[:count])) + count
-        self._ended = True
-
-    def _unterminated(self) -> list[Segment]:
+    def _unterminated(self) -> Iterator[Event]:
         window = self._window
         rest = window.text[window.at :]
         body = rest.lstrip(self._blank)
         if not body:
-            return []
+            return
         window.at = len(window.text)
-        segment = self._unusual(body)
-        self._note_glue(segment, rest[: len(rest) - len(body)])
+        segment = self._one(body, rest[: len(rest) - len(body)])
         segment["unterminated"] = True
-        if len(segment["elements"]) > self._limits.elements:
-            raise self._too_many(segment)
-        return [segment]
+        yield from self._placed(segment)
 
-    def _too_many(self, segment: Segment) -> EdifactError:
-        message = f"segment {segment['id'][:12]!r} has more than {self._limits.elements} elements"
-        return past(message, "segment_too_long", self._window.position)
+    def _check_elements(self, segment: Segment) -> None:
+        if len(segment["elements"]) > self._limits.elements:
+            message = f"segment {segment['id'][:12]!r} has more than {self._limits.elements} elements"
+            raise past(message, "segment_too_long", self._window.position)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import Any
 
 from connectors.edifact.acknowledgement import MESSAGE, Acknowledgement
 from connectors.edifact.charsets import ENCODINGS
@@ -39,17 +40,17 @@ def reply(answered: Interchange, answer: Acknowledgement, control_reference: str
     header = answered["header"]
     sender, receiver = parties(answered)
     syntax, encoding = text_of(header, 1), answered["encoding"]
-    fits = syntax in ENCODINGS and _fits(answer, encoding)
+    as_theirs = syntax in ENCODINGS and fits(answer.document, encoding)
     envelope = Envelope(
         sender=receiver,
         receiver=sender,
         control_reference=control_reference,
         at=at,
-        syntax=syntax if fits else "UNOW",
+        syntax=syntax if as_theirs else "UNOW",
         syntax_version="4" if answer.syntax_version >= REPETITION_SINCE else "3",
         is_test=text_of(header, 11) == "1",
         delimiters=delimiters_of(answered),
-        encoding=encoding if fits else "utf-8",
+        encoding=encoding if as_theirs else "utf-8",
         glue=answered["glue"] if answered["una"] is not None else "",
         with_una=answered["una"] is not None,
         checks=ECHOED,
@@ -57,9 +58,10 @@ def reply(answered: Interchange, answer: Acknowledgement, control_reference: str
     return interchange(envelope, [(MESSAGE, answer.document)])
 
 
-def _fits(answer: Acknowledgement, encoding: str) -> bool:
+def fits(document: dict[str, Any], encoding: str) -> bool:
+    """Whether what a CONTRL repeats can be written so."""
     try:
-        json.dumps(answer.document, ensure_ascii=False).encode(encoding)
+        json.dumps(document, ensure_ascii=False).encode(encoding)
     except UnicodeEncodeError:
         return False
     return True

@@ -2,19 +2,22 @@
 
 ``elements.json`` has the formats of data elements (EDED, ISO 9735 notation: ``an..35``, ``n8``), ``segments.json``
 composites and segments (EDCD, EDSD), and ``<MESSAGE>.json`` the order, groups and maximum use of segments (EDMD).
-``service`` has what belongs to the syntax and not to a directory. A message, segment or directory is added by
-adding data.
+``service`` has what belongs to the syntax and not to a directory. A directory may derive its elements and segments
+from another and say only what differs (see ``connectors.sdk.tables``). A message, segment or directory is added by
+adding data, here or in a folder of one's own. Tables that do not fit together raise ``Misconfigured``.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from connectors.edifact.element import Expected, Position, Slot, expected
+from connectors.sdk.tables import UNFIT, Data, Tables, folders, misfit
 
 SETS = Path(__file__).with_name("sets")
 SERVICE = "service"
@@ -24,57 +27,9 @@ _RELEASE = re.compile(r"D(\d\d)([A-Z])")
 
 
 @dataclass(frozen=True)
-class Slot:
-    """One text: a simple element or a component. ``path`` says where it stands in the fields of its segment:
-    a name, a name and the index in a list of texts, or a list's name, the index and a name.
-
-    ``shortest`` and ``longest`` are in characters. ``is_plain`` is true where length is all there is to check.
-    """
-
-    path: tuple[str | int, ...]
-    reference: str
-    type: str
-    shortest: int
-    longest: int
-    codes: frozenset[str]
-    mandatory: bool
-    is_plain: bool
-
-    @property
-    def name(self) -> str:
-        return str(self.path[0])
-
-    @property
-    def words(self) -> str:
-        """For a sentence: ``line number``."""
-        return str(next(part for part in reversed(self.path) if isinstance(part, str))).replace("_", " ")
-
-
-@dataclass(frozen=True)
-class Position:
-    """One data element of a segment. ``composite`` is empty for a simple one, which has a single slot.
-
-    ``repetitions`` has the slots of each repetition where it may be repeated (syntax version 4); the first are
-    ``slots``. ``needed`` are the indexes of components that must be given where the element is.
-    """
-
-    composite: str
-    mandatory: bool
-    slots: tuple[Slot, ...]
-    repetitions: tuple[tuple[Slot, ...], ...] = ()
-
-    @cached_property
-    def needed(self) -> tuple[int, ...]:
-        return tuple(index for index, slot in enumerate(self.slots) if slot.mandatory)
-
-    @property
-    def reference(self) -> str:
-        return self.composite or self.slots[0].reference
-
-
-@dataclass(frozen=True)
 class SegmentSchema:
-    """``positions[0]`` is the first element after the tag. ``names`` are the keys in the named view."""
+    """``positions[0]`` is the first element after the tag, and so is ``expected[0]``. ``names`` are the keys in the
+    named view."""
 
     id: str
     title: str
@@ -82,6 +37,7 @@ class SegmentSchema:
     names: frozenset[str]
     mandatory: tuple[int, ...]
     date: tuple[str, str] | None
+    expected: tuple[Expected, ...] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -132,7 +88,7 @@ class MessageSchema:
 @cache
 def directories() -> tuple[str, ...]:
     """Those that have declarations, oldest first: ``D96A``, ``D01B``."""
-    return tuple(sorted((path.name for path in SETS.iterdir() if path.name != SERVICE), key=_age))
+    return tuple(sorted((name for name in _tables().versions() if name != SERVICE), key=_age))
 
 
 def _age(directory: str) -> tuple[int, str]:
@@ -146,7 +102,7 @@ def _age(directory: str) -> tuple[int, str]:
 @cache
 def message_types(directory: str = DEFAULT_DIRECTORY) -> tuple[str, ...]:
     """Types of the declared messages of a directory: ``ORDERS``."""
-    return tuple(sorted(path.stem for path in (SETS / directory).glob("[A-Z]*.json")))
+    return tuple(_tables().documents(directory))
 
 
 @cache
@@ -168,8 +124,11 @@ def message(message_type: str, directory: str = DEFAULT_DIRECTORY) -> MessageSch
     if directory not in directories() or message_type not in message_types(directory):
         return None
     data = _load(directory, message_type)
-    contents = _contents(data["contents"], directory)
-    return MessageSchema(message_type, directory, data["title"], contents, frozenset(contents.tags()))
+    try:
+        contents = _contents(data["contents"], directory)
+        return MessageSchema(message_type, directory, data["title"], contents, frozenset(contents.tags()))
+    except UNFIT as error:
+        raise misfit(f"edifact/{directory}/{message_type}.json", error) from error
 
 
 @cache
@@ -178,10 +137,17 @@ def segment(tag: str, directory: str = DEFAULT_DIRECTORY) -> SegmentSchema | Non
     home = next((one for one in (directory, SERVICE) if tag in _load(one, "segments")), None)
     if home is None:
         return None
-    data = _load(home, "segments")[tag]
+    try:
+        return _segment(tag, _load(home, "segments")[tag], home)
+    except UNFIT as error:
+        raise misfit(f"edifact/{home}/segments.json", error, within=tag) from error
+
+
+def _segment(tag: str, data: Data, home: str) -> SegmentSchema:
     positions = tuple(position for item in data["elements"] for position in _positions(item, home))
     slots = [slot for position in positions for slot in position.slots]
-    assert len({slot.path for slot in slots}) == len(slots), f"two elements of {tag} have one name"
+    if len({slot.path for slot in slots}) < len(slots):
+        raise ValueError("two elements have one name")
     return SegmentSchema(
         tag,
         data["title"],
@@ -189,6 +155,7 @@ def segment(tag: str, directory: str = DEFAULT_DIRECTORY) -> SegmentSchema | Non
         frozenset(slot.name for slot in slots),
         tuple(index for index, position in enumerate(positions) if position.mandatory),
         _date(slots),
+        tuple(map(expected, positions)),
     )
 
 
@@ -198,11 +165,23 @@ def _date(slots: list[Slot]) -> tuple[str, str] | None:
     return (names["2380"], names["2379"]) if {"2380", "2379"} <= names.keys() else None
 
 
+def tags(directory: str) -> tuple[str, ...]:
+    """Tags of the segments that a directory declares, or ``service``."""
+    return tuple(_load(directory, "segments"))
+
+
+def derives_from(directory: str) -> str | None:
+    """The directory that this one says only the differences to."""
+    return _tables().derives_from(directory)
+
+
 @cache
-def _load(directory: str, name: str) -> dict[str, Any]:
-    path = SETS / directory / f"{name}.json"
-    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return loaded
+def _tables() -> Tables:
+    return Tables(folders("edifact", SETS), "[A-Z]*.json", inherits=False)
+
+
+def _load(directory: str, name: str) -> Data:
+    return _tables().load(directory, name)
 
 
 def _contents(items: list[dict[str, Any]], directory: str) -> Contents:
@@ -216,7 +195,8 @@ def _contents(items: list[dict[str, Any]], directory: str) -> Contents:
 
 def _use(item: dict[str, Any], directory: str) -> Use:
     declared = segment(item["segment"], directory)
-    assert declared is not None, f"{item} names a segment that segments.json does not declare"
+    if declared is None:
+        raise ValueError(f"{item['name']} is a segment {item['segment']}, which no segments.json declares")
     contents = _contents(item["contents"], directory) if "contents" in item else None
     return Use(declared, item["name"], item["use"] == "M", item["max"], item.get("group", ""), contents)
 
@@ -247,12 +227,15 @@ def _slots(item: dict[str, Any], directory: str, within: tuple[str | int, ...] =
 
 
 def _slot(item: dict[str, Any], directory: str, path: tuple[str | int, ...], is_mandatory: bool) -> Slot:
-    declared = _load(directory, "elements")[item["element"]]
+    dictionary = _load(directory, "elements")
+    if item["element"] not in dictionary:
+        raise ValueError(f"{item['name']} is an element {item['element']}, which no elements.json declares")
+    declared = dictionary[item["element"]]
     entry = declared if isinstance(declared, dict) else {"format": declared}
     found = _FORMAT.fullmatch(entry["format"])
-    assert found is not None, f"{item} has the format {entry['format']!r}"
+    if found is None:
+        raise ValueError(f"element {item['element']} has the format {entry['format']!r}")
     type, least, most = found[1], found[2], found[3]
     shortest = int(least) if least else 0
     codes = frozenset(entry.get("codes", ()))
-    is_plain = type == "an" and not codes and shortest <= 1
-    return Slot(path, item["element"], type, shortest, int(most or shortest), codes, is_mandatory, is_plain)
+    return Slot(path, item["element"], type, shortest, int(most or shortest), codes, is_mandatory)

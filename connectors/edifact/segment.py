@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from connectors.edifact.charsets import decode
 from connectors.edifact.delimiters import Delimiters
@@ -25,48 +26,75 @@ class Signs:
         characters = delimiters.characters() if self.release else ""
         ordered = sorted(characters, key=lambda character: character != self.release)
         self._released = [(self.release + one, chr(_FIRST + n)) for n, one in enumerate(ordered)]
-        self._needless = re.compile(re.escape(self.release) + "(.)", re.DOTALL) if self.release else None
-        self._back = {_FIRST + n: one for n, one in enumerate(ordered)}
+        self._back = [(chr(_FIRST + n), one) for n, one in enumerate(ordered)]
 
     def split(self, body: str) -> Segment:
         """The segment whose text without glue and terminator this is; ASCII, or still bytes as Latin-1."""
-        if self.release and self.release in body:
-            return self._split_released(body)
-        parts = body.split(self.element)
+        return self._split_released(body) if self.release and self.release in body else self._split(body)
+
+    def split_all(self, bodies: list[str]) -> list[Segment]:
+        """The same for many."""
+        release, split_released, split = self.release, self._split_released, self._split
+        if not release:
+            return [*map(split, bodies)]
+        return [split_released(body) if release in body else split(body) for body in bodies]
+
+    def _split(self, body: str) -> Segment:
+        """Without release characters. Changing the list that was split is faster than making another one."""
+        elements: list[Any] = body.split(self.element)
+        tag = elements.pop(0)
         if self.repetition and self.repetition in body:
-            return {"id": parts[0], "elements": [self._element(part) for part in parts[1:]]}
+            return {"id": tag, "elements": [*map(self._element, elements)]}
         component = self.component
         if component in body:
-            return {
-                "id": parts[0],
-                "elements": [part.split(component) if component in part else part for part in parts[1:]],
-            }
-        return {"id": parts[0], "elements": [*parts[1:]]}
+            at = 0
+            for part in elements:
+                if component in part:
+                    elements[at] = part.split(component)
+                at += 1  # noqa: SIM113 - faster than enumerate
+        return {"id": tag, "elements": elements}
 
     def split_decoded(self, body: str, encoding: str) -> Segment:
         """The same for bytes (given as Latin-1 text) beyond ASCII."""
-        segment = self.split(body)
-        found = decode(body, encoding)[1]
-        segment["id"] = decode(segment["id"], found)[0]
-        segment["elements"] = [_decoded(element, found) for element in segment["elements"]]
-        if "raw" in segment:
-            segment["raw"] = decode(segment["raw"], found)[0]
+        text, found = decode(body, encoding)
+        if found == "utf-8" and not (self.release and self.release in body):
+            segment = self._split(text)  # no byte of a character beyond ASCII is one of the delimiters
+        else:
+            segment = self.split(body)
+            segment["id"] = decode(segment["id"], found)[0]
+            segment["elements"] = [_decoded(element, found) for element in segment["elements"]]
+            if "raw" in segment:
+                segment["raw"] = decode(segment["raw"], found)[0]
         if found != encoding:
             segment["encoding"] = found
         return segment
 
     def _split_released(self, body: str) -> Segment:
-        text = body
+        text, release = body, self.release
         for pair, stand_in in self._released:
             text = text.replace(pair, stand_in)
-        assert self._needless is not None
-        text = self._needless.sub(r"\1", text)
-        parts = text.split(self.element)
-        elements = [_translated(self._element(part), self._back) for part in parts[1:]]
-        segment: Segment = {"id": parts[0].translate(self._back), "elements": elements}
-        if self.join(segment) != body:
+        is_needless = release in text
+        if is_needless:  # the last character stays: a release with nothing behind it, where a file breaks off
+            text = text[:-1].replace(release, "") + text[-1]
+        segment = self._split(text)
+        if not text.isascii():
+            tag, elements = segment["id"], segment["elements"]
+            segment["id"] = self._put_back(tag)
+            for at, element in enumerate(elements):
+                if not isinstance(element, str):
+                    elements[at] = _mapped(element, self._put_back)
+                elif not element.isascii():
+                    elements[at] = self._put_back(element)
+            is_needless = is_needless or segment["id"] != tag  # a tag is written without release characters
+        if is_needless:
             segment["raw"] = body
         return segment
+
+    def _put_back(self, text: str) -> str:
+        if not text.isascii():
+            for stand_in, character in self._back:
+                text = text.replace(stand_in, character)
+        return text
 
     def _element(self, part: str) -> Element:
         if self.repetition and self.repetition in part:
@@ -111,10 +139,6 @@ class Signs:
 
 def _decoded(element: Element, encoding: str) -> Element:
     return _mapped(element, lambda text: text if text.isascii() else decode(text, encoding)[0])
-
-
-def _translated(element: Element, back: dict[int, str]) -> Element:
-    return _mapped(element, lambda text: text.translate(back))
 
 
 def _mapped(element: Element, change: Callable[[str], str]) -> Element:

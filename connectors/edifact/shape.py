@@ -6,7 +6,10 @@ from typing import Any, cast
 
 from connectors.edifact.errors import EdifactError
 from connectors.edifact.lossless import Document
+from connectors.sdk.lossless import LosslessView
 
+VIEW = LosslessView("edifact", EdifactError)
+bad, _object, _list, _text = VIEW.bad, VIEW.object_at, VIEW.list_at, VIEW.text_at
 _SEGMENT_TEXTS = ("glue", "raw", "encoding")
 _DELIMITERS = ("component", "element", "decimal", "release", "repetition", "segment")
 
@@ -27,22 +30,13 @@ def segment_of(value: Any, place: str) -> Any:
         raise bad(place, "a segment needs an id")
     _text(tree, "id", place)
     for key in _SEGMENT_TEXTS:
-        _text(tree, key, place)
+        if key in tree:
+            _text(tree, key, place)
     for number, element in enumerate(_list(tree, "elements", place)):
         if not _is_element(element):
             what = 'an element must be text, a list of texts, or {"repeat": [...]}'
             raise bad(f"{place}/elements/{number}", what)
     return tree if "elements" in tree else tree | {"elements": []}
-
-
-def bad(place: str, what: str, code: str = "view_invalid") -> EdifactError:
-    """The error for JSON that is no lossless view at this place."""
-    return EdifactError(
-        f"{place or 'document'}: {what}",
-        code=code,
-        next_action="give the JSON that `orderly edifact read --json` prints",
-        details={"pointer": place},
-    )
 
 
 def _interchange(value: Any, place: str) -> Any:
@@ -99,23 +93,3 @@ def _is_element(value: Any) -> bool:
 
 def _is_composite(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
-
-
-def _object(value: Any, place: str) -> Any:
-    if not isinstance(value, dict):
-        raise bad(place, f"an object is expected, not {type(value).__name__}")
-    return value
-
-
-def _list(holder: Any, key: str, place: str) -> list[Any]:
-    value = holder.get(key, [])
-    if not isinstance(value, list):
-        raise bad(f"{place}/{key}", f"a list is expected, not {type(value).__name__}")
-    return value
-
-
-def _text(holder: Any, key: str, place: str) -> str:
-    value = holder.get(key, "")
-    if not isinstance(value, str):
-        raise bad(f"{place}/{key}", f"text is expected, not {type(value).__name__}")
-    return value

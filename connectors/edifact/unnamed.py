@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Callable
 from typing import Any
 
 from connectors.edifact import schema
 from connectors.edifact.delimiters import Delimiters
+from connectors.edifact.element import Position, Slot
 from connectors.edifact.errors import DocumentError, EdifactError
 from connectors.edifact.fault import AS_USUAL, Checks, fault
 from connectors.edifact.lossless import Element, Segment
 from connectors.edifact.named import UNKNOWN, view
-from connectors.edifact.schema import Contents, MessageSchema, Position, SegmentSchema, Slot, Use
+from connectors.edifact.schema import Contents, MessageSchema, SegmentSchema, Use
 from connectors.edifact.segment import Signs
 from connectors.edifact.shape import segment_of
 from connectors.edifact.totals import check_totals
 from connectors.edifact.values import Repertoire
 from connectors.sdk import Misconfigured
+from connectors.sdk.drafting import Drafting, many, value_at
 from connectors.sdk.edi import NOWHERE, Fault
 
 
@@ -46,35 +48,50 @@ def from_named(
     Raises ``DocumentError`` with every fault that ``checks`` rejects (unknown name, missing, too long, wrong
     type, a character that cannot be sent), ``Misconfigured`` for a message that is not declared.
     """
-    shape = declared(message_type, directory)
-    writing = _Writing(delimiters, repertoire)
-    segments = writing.document(document, shape)
-    whole: list[Segment] = [{"id": "UNH", "elements": ["1", message_type]}, *segments]
-    found = view({"segments": whole}, shape, NOWHERE, checks, repertoire)[1]
-    totals = list(check_totals(whole, NOWHERE, checks))
-    rejected = writing.faults + [one for one in (*found, *totals) if one.severity == "reject"]
+    segments, found = drafted(message_type, document, directory, delimiters, repertoire, checks)
+    rejected = [one for one in found if one.severity == "reject"]
     if rejected:
         raise DocumentError(message_type, rejected)
     return segments
 
 
-class _Writing:
+def drafted(
+    message_type: str,
+    document: dict[str, Any],
+    directory: str,
+    delimiters: Delimiters,
+    repertoire: Repertoire,
+    checks: Checks,
+    translate: Callable[[list[Segment]], None] = lambda _: None,
+) -> tuple[list[Segment], list[Fault]]:
+    """The same segments with everything that ``checks`` does not ignore. ``translate`` may change values before
+    they are looked at. Raises ``Misconfigured`` for a message that is not declared."""
+    shape = declared(message_type, directory)
+    writing = _Writing(delimiters, repertoire)
+    segments = writing.document(document, shape)
+    translate(segments)
+    whole: list[Segment] = [{"id": "UNH", "elements": ["1", message_type]}, *segments]
+    found = view({"segments": whole}, shape, NOWHERE, checks, repertoire)[1]
+    return segments, [*writing.faults, *found, *check_totals(whole, NOWHERE, checks)]
+
+
+class _Writing(Drafting):
     def __init__(self, delimiters: Delimiters, repertoire: Repertoire) -> None:
-        self.faults: list[Fault] = []
+        super().__init__(fault)
         self._signs, self._repertoire = Signs(delimiters), repertoire
 
     def document(self, document: Any, shape: MessageSchema) -> list[Segment]:
         fields = self._object(document, "")
         self._unknown_names(fields, {use.name for use in shape.contents.uses} | {UNKNOWN}, "")
         segments = self._contents(shape.contents, fields, "")
-        for kept in self._many(fields.get(UNKNOWN)):
+        for kept in many(fields.get(UNKNOWN)):
             self._put_back(kept, segments)
         return segments
 
     def _contents(self, contents: Contents, fields: dict[str, Any], name: str) -> list[Segment]:
         segments: list[Segment] = []
         for use in contents.uses:
-            for index, value in enumerate(self._many(fields.get(use.name))):
+            for index, value in enumerate(many(fields.get(use.name))):
                 place = f"{name}{use.name}/{index}" if use.repeats else f"{name}{use.name}"
                 segments += self._use(use, self._object(value, place), place)
         return segments
@@ -95,7 +112,7 @@ class _Writing:
         try:
             self._signs.join(segment)
         except EdifactError as error:
-            self.faults.append(fault("element_character", f"{shape.title}: {error.message}", name=name))
+            self._note("element_character", f"{shape.title}: {error.message}", name)
         return segment
 
     def _position(self, position: Position, fields: dict[str, Any], name: str) -> Element:
@@ -107,19 +124,10 @@ class _Writing:
         return {"repeat": repeated} if len(repeated) > 1 else repeated[0]
 
     def _parts(self, slots: tuple[Slot, ...], fields: dict[str, Any], name: str) -> str | list[str]:
-        parts = [self._text(fields, slot, name) for slot in slots]
+        parts = [self._text(value_at(fields, slot.path), name, slot.path) for slot in slots]
         while len(parts) > 1 and not parts[-1]:
             parts.pop()
         return parts if len(parts) > 1 else parts[0]
-
-    def _text(self, fields: dict[str, Any], slot: Slot, name: str) -> str:
-        value = _get(fields, slot.path)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            self._wrong("/".join([name, *map(str, slot.path)]), "text", value)
-            return ""
-        return value
 
     def _check_lists(self, shape: SegmentSchema, fields: dict[str, Any], name: str) -> None:
         """Lists within a segment: no longer than there is place for, and of nothing but what they may hold."""
@@ -130,10 +138,8 @@ class _Writing:
             names.setdefault(slot.name, set()).update(map(str, slot.path[2:]))
             counts[slot.name] = int(slot.path[1]) + 1
         for key, count in counts.items():
-            given = self._many(fields.get(key))
-            if len(given) > count:
-                message = f"{name}/{key} has {len(given)} entries, at most {count} have a place"
-                self.faults.append(fault("elements_too_many", message, name=f"{name}/{key}"))
+            given = many(fields.get(key))
+            self._too_many(given, count, f"{name}/{key}")
             for index, one in enumerate(given):
                 place = f"{name}/{key}/{index}"
                 if names[key]:
@@ -150,44 +156,9 @@ class _Writing:
             segment: Segment = {"id": given["id"], "elements": given["elements"]}
             bad = self._repertoire.bad(self._signs.join(segment))
         except EdifactError as error:
-            self.faults.append(fault("value_shape", error.message, name=UNKNOWN))
+            self._note("value_shape", error.message, UNKNOWN)
             return
         if bad is not None:
             message = f"segment {segment['id']} holds the character {bad!r}, which this interchange cannot carry"
-            self.faults.append(fault("element_character", message, name=UNKNOWN))
+            self._note("element_character", message, UNKNOWN)
         segments.insert(max(position - 2, 0), segment)
-
-    def _object(self, value: Any, name: str) -> dict[str, Any]:
-        if isinstance(value, dict):
-            return value
-        self._wrong(name or "document", "an object", value)
-        return {}
-
-    @staticmethod
-    def _many(value: Any) -> list[Any]:
-        if value is None:
-            return []
-        return value if isinstance(value, list) else [value]
-
-    def _wrong(self, name: str, expected: str, value: Any) -> None:
-        message = f"{name} must be {expected}, it is {value!r:.60}"
-        self.faults.append(fault("value_shape", message, name=name))
-
-    def _unknown_names(self, fields: dict[str, Any], names: set[str] | frozenset[str], prefix: str) -> None:
-        for key in fields:
-            if key not in names:
-                close = get_close_matches(str(key), names, 1)
-                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(names))}"
-                message = f"{prefix}{key} is not a name of this view; {hint}"
-                self.faults.append(fault("name_unknown", message, name=f"{prefix}{key}"))
-
-
-def _get(fields: dict[str, Any], path: tuple[str | int, ...]) -> Any:
-    value = fields.get(str(path[0]))
-    if len(path) == 1:
-        return value
-    many = value if isinstance(value, list) else [] if value is None else [value]
-    entry = many[int(path[1])] if int(path[1]) < len(many) else None
-    if len(path) == 2:
-        return entry
-    return entry.get(str(path[2])) if isinstance(entry, dict) else None

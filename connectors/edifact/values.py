@@ -8,9 +8,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from connectors.edifact.schema import Slot
+from connectors.edifact.element import NUMBER, Slot
 
-_DECIMAL = re.compile(r"-?[0-9]+(?:[.,][0-9]+)?")
 _NO_DIGIT_FIRST = re.compile(r"-?[.,][0-9]+")
 
 #: Formats of data element 2379 that are a point in time, as digits; 718 and 719 are two of them.
@@ -71,7 +70,7 @@ def wrong(value: str, slot: Slot, repertoire: Repertoire = ANY) -> tuple[str, st
 
 
 def _type(value: str, slot: Slot) -> tuple[str, str] | None:
-    if slot.type == "n" and not _DECIMAL.fullmatch(value):
+    if slot.type == "n" and not NUMBER.fullmatch(value):
         if _NO_DIGIT_FIRST.fullmatch(value):
             return "element_number", "needs a digit before its decimal mark"
         return "element_number", "is not a number"

@@ -12,7 +12,7 @@ _FIRST_BATCH, _BATCH = 2_048, 65_536
 class Window:
     """``text`` from ``at`` on is not read yet. ``offset`` is the byte at which ``text`` begins.
 
-    ``start`` is where the last batch began.
+    ``start`` is where the last batch began, negative once that is no more in ``text``.
     """
 
     def __init__(self, chunks: Iterable[bytes], limits: Limits) -> None:
@@ -32,6 +32,7 @@ class Window:
         if chunk is None:
             return False
         self.offset += self.at
+        self.start -= self.at
         self.text = self.text[self.at :] + chunk.decode("latin-1")
         self.at = 0
         return True
@@ -53,28 +54,23 @@ class Window:
         """At the beginning of an interchange: small interchanges shall not pay for large batches."""
         self._size = _FIRST_BATCH
 
-    def batch(self, terminator: str, release: str) -> list[str]:
-        """The next pieces that end in a terminator, without it; ``at`` then stands behind them.
+    def batch(self, terminator: str, release: str) -> str:
+        """The next text that ends in a terminator; ``at`` then stands behind it, ``start`` where it begins.
 
-        Empty where there is none up to the end of the stream. Raises ``EdifactError`` for a piece past the
-        limit.
+        Empty where no terminator comes up to the end of the stream. Raises ``EdifactError`` where none comes
+        within the limit.
         """
         size = self._size
         while (cut := self._last(terminator, release, min(self.at + size, len(self.text)))) < 0:
             if self.at + size < len(self.text):
                 size *= 2
             elif not self.fill():
-                self._limit(len(self.text) - self.at)
-                return []
-            self._limit(min(size, len(self.text) - self.at))
+                self.limit(len(self.text) - self.at, self.at)
+                return ""
+            self.limit(min(size, len(self.text) - self.at), self.at)
         self.start = self.at
-        pieces = self.text[self.at : cut].split(terminator)
-        if release:
-            pieces = list(_rejoined(pieces, terminator, release))
-        self._limit(max(map(len, pieces)))
-        self.at = cut + 1
         self._size = min(max(size, self._size) * 2, _BATCH)
-        return pieces
+        return self.take(cut + 1)
 
     def _last(self, terminator: str, release: str, end: int) -> int:
         """The last terminator before ``end`` that is not released, or -1."""
@@ -88,23 +84,12 @@ class Window:
             cut = self.text.rfind(terminator, self.at, cut)
         return cut
 
-    def _limit(self, length: int) -> None:
+    def limit(self, length: int, at: int) -> None:
+        """Raises ``EdifactError`` where a segment that begins at this place of the text is too long."""
         if length > self._limits.segment + 1:
-            start = repr(self.text[self.at : self.at + 12])
+            start = repr(self.text[at : at + 12])
             message = f"a segment is longer than {self._limits.segment} bytes; what is read begins with {start}"
-            raise past(message, "segment_too_long", self.position)
-
-
-def _rejoined(pieces: list[str], terminator: str, release: str) -> Iterator[str]:
-    """Pieces that end in a released terminator, put together with what follows."""
-    held = ""
-    for piece in pieces:
-        whole = held + piece if held else piece
-        if piece.endswith(release) and (len(whole) - len(whole.rstrip(release))) % 2:
-            held = whole + terminator
-        else:
-            held = ""
-            yield whole
+            raise past(message, "segment_too_long", self.offset + at)
 
 
 def blocks(raw: bytes, size: int = 131_072) -> Iterator[bytes]:

@@ -46,12 +46,13 @@ class Fault:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an acknowledgement says: MSA-1, MSA-2, MSA-3 or ERR-8, and ERR's code of table 0357."""
+    """What an acknowledgement says: MSA-1, MSA-2, MSA-3 or ERR-8, ERR's code of table 0357, and ERR-7."""
 
     code: str
     control_id: str
     text: str = ""
     error: str = ""
+    diagnostic: str = ""
 
     @property
     def positive(self) -> bool:
@@ -181,6 +182,7 @@ def answer(message: Message) -> Answer:
         msa.get(2) or "",
         msa.get(3) or (_user_message(fault) if fault else ""),
         _fault_code(fault) if fault else "",
+        (fault.get(7) or "") if fault else "",
     )
 
 

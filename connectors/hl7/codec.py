@@ -11,6 +11,7 @@ from connectors.hl7.acknowledgement import (
     is_acknowledgement,
 )
 from connectors.hl7.batch import Batch, Part
+from connectors.hl7.charsets import codec_name
 from connectors.hl7.check import Finding, check, strictly
 from connectors.hl7.delimiters import Delimiters
 from connectors.hl7.errors import Hl7Error
@@ -21,6 +22,6 @@ from connectors.hl7.view import build, view
 
 __all__ = [
     "NULL", "TABLE_0357", "Answer", "Batch", "Code", "Delimiters", "Fault", "Finding", "Hl7Error", "Message",
-    "Part", "Place", "Segment", "acknowledge", "acknowledge_batch", "answer", "build", "check", "escape",
-    "is_acknowledgement", "read", "strictly", "unescape", "view", "write",
+    "Part", "Place", "Segment", "acknowledge", "acknowledge_batch", "answer", "build", "check",
+    "codec_name", "escape", "is_acknowledgement", "read", "strictly", "unescape", "view", "write",
 ]  # fmt: skip

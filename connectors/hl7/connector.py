@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import Field
 
 from connectors.hl7.codec import build, read, strictly, view, write
+from connectors.hl7.feed import feed_of, places
+from connectors.hl7.patient import withhold
 from connectors.hl7.split import MEDIA_TYPE, SplitFile
 from connectors.sdk import BlobRef, Connector, Context, Output, Parameters, Read, Write
 
@@ -44,6 +46,13 @@ class SegmentOutput(Output):
     )
 
 
+class FeedOutput(Output):
+    partner: str = Field(description="Name of the partner whose profile it is.", examples=["mercy_wards"])
+    fields: dict[str, str] = Field(
+        description="Where this sender puts what mappings ask for by name.", examples=[{"quantity": "RQD-3.1"}]
+    )
+
+
 class ReadOutput(Output):
     type: str = Field(description="MSH-9.1 and MSH-9.2.", examples=["OMS^O05"])
     structure: str = Field(description="MSH-9.3, or nothing.", examples=["OMS_O05"])
@@ -54,10 +63,17 @@ class ReadOutput(Output):
     delimiters: str = Field(description="MSH-1 and MSH-2.", examples=["|^~\\&"])
     warnings: list[str] = Field(description="What was unusual.", examples=[[]])
     segments: list[SegmentOutput] = Field(description="All segments in place.", examples=[[]])
+    withheld: list[str] = Field(
+        description="Segments and fields about a patient that are left out.", examples=[["PID", "PV1-19"]]
+    )
+    feed: FeedOutput | None = Field(default=None, description="The sender's feed profile, where it has one.")
 
 
 class ReadMessage(Read[ReadParameters]):
-    """Read an HL7 v2 message into JSON."""
+    """Read an HL7 v2 message into JSON, without what is about a patient.
+
+    A feed profile (a partner whose ``hl7`` names MSH-3 and MSH-4) may let fields through, each with a reason.
+    """
 
     name = "read"
     Parameters = ReadParameters
@@ -67,7 +83,13 @@ class ReadMessage(Read[ReadParameters]):
         raw = context.content(parameters.content)
         charset = "utf-8" if isinstance(parameters.content, str) else parameters.charset
         message = read(raw, charset)
-        return view(strictly(message) if parameters.strict else message, parameters.group_by)
+        seen = view(strictly(message) if parameters.strict else message, parameters.group_by)
+        known = feed_of(message, context.partners())
+        if known is None:
+            return withhold(seen)
+        name, feed = known
+        kept = frozenset(entry.field for entry in feed.keep)
+        return {**withhold(seen, kept), "feed": {"partner": name, "fields": places(feed)}}
 
 
 class WriteParameters(Parameters):
@@ -116,4 +138,5 @@ connector = Connector(
     title="HL7 v2",
     operations=(ReadMessage, WriteMessage, SplitFile),
     command="connectors.hl7.command:command",
+    part="connectors.hl7.feed:PART",
 )

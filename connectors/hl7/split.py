@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import tempfile
 from collections.abc import Iterator
-from typing import IO
 
 from pydantic import Field
 
@@ -23,7 +20,6 @@ from connectors.hl7.codec import (
 from connectors.sdk import BlobRef, Context, Output, Parameters, Read
 
 MEDIA_TYPE = "application/hl7-v2"
-_IN_MEMORY = 1_000_000
 
 
 class SplitParameters(Parameters):
@@ -70,8 +66,8 @@ class SplitOutput(Output):
 class SplitFile(Read[SplitParameters]):
     """Take a file of HL7 v2 messages apart.
 
-    Streams: of the file one message at a time is in memory. The acknowledgement says AA because the file is
-    stored; what becomes of each message is its own run's matter.
+    Streams: of the file one message at a time is in memory, and nothing of it is written but to the sealed store.
+    The acknowledgement says AA because the file is stored; what becomes of each message is its own run's matter.
     """
 
     name = "split"
@@ -79,29 +75,25 @@ class SplitFile(Read[SplitParameters]):
     Output = SplitOutput
 
     def run(self, parameters: SplitParameters, context: Context) -> SplitOutput:
-        with (
-            context.blobs.open(parameters.content) as file,
-            tempfile.SpooledTemporaryFile(_IN_MEMORY) as rejects,
-            tempfile.SpooledTemporaryFile(_IN_MEMORY) as answers,
-        ):
+        work = _Split(parameters.strict, context)
+        with context.blobs.open(parameters.content) as file:
             batch = Batch(file, parameters.charset, longest=parameters.longest)
-            work = _Split(parameters.strict, context, rejects, answers)
             for part in batch:
                 work.take(part)
-            return SplitOutput(
-                messages=work.messages,
-                rejected=work.rejected,
-                reject_file=_stored(rejects, context) if work.rejected else None,
-                warnings=list(batch.warnings),
-                acknowledgement=context.blobs.put(work.acknowledgement(), MEDIA_TYPE),
-            )
+        return SplitOutput(
+            messages=work.messages,
+            rejected=work.rejected,
+            reject_file=_put_aside(parameters.content, work.rejected, context) if work.rejected else None,
+            warnings=list(batch.warnings),
+            acknowledgement=context.blobs.put(work.acknowledgement(), MEDIA_TYPE),
+        )
 
 
 class _Split:
-    def __init__(self, strict: bool, context: Context, rejects: IO[bytes], answers: IO[bytes]) -> None:
-        self._strict, self._context, self._rejects, self._answers = strict, context, rejects, answers
+    def __init__(self, strict: bool, context: Context) -> None:
+        self._strict, self._context = strict, context
         self._header: Message | None = None
-        self._lengths: list[int] = []
+        self._answers: list[bytes] = []
         self.messages: list[MessageInFile] = []
         self.rejected: list[PutAside] = []
 
@@ -124,34 +116,34 @@ class _Split:
         stored = self._context.blobs.put(part.raw, MEDIA_TYPE)
         kept = MessageInFile(content=stored, type=message.type, control_id=message.control_id, offset=part.offset)
         self.messages.append(kept)
-        self._answer(acknowledge(message, "AA", at=self._context.now(), control_id=self._next()))
+        self._answers.append(acknowledge(message, "AA", at=self._context.now(), control_id=self._next()))
 
     def _put_aside(self, part: Part, fault: Hl7Error) -> None:
-        self._rejects.write(part.raw)
         size = len(part.raw)
         self.rejected.append(
             PutAside(offset=part.offset, size=size, field=fault.field, code=fault.code, message=fault.message)
         )
         said = Fault(fault.code, fault.field, "not taken", fault.message)
-        self._answer(
+        self._answers.append(
             acknowledge(part.message, "AR", "not taken", said, at=self._context.now(), control_id=self._next())
         )
 
     def _next(self) -> str:
-        return str(len(self._lengths) + 1)
-
-    def _answer(self, raw: bytes) -> None:
-        self._lengths.append(len(raw))
-        self._answers.write(raw)
+        return str(len(self._answers) + 1)
 
     def acknowledgement(self) -> Iterator[bytes]:
         """The batch; its control id is the node's, so a retry writes the same."""
-        self._answers.seek(0)
-        answers = (self._answers.read(length) for length in self._lengths)
         number = str(self._context.allocate("hl7"))
-        return acknowledge_batch(self._header, answers, at=self._context.now(), control_id=number)
+        return acknowledge_batch(self._header, self._answers, at=self._context.now(), control_id=number)
 
 
-def _stored(file: IO[bytes], context: Context) -> BlobRef:
-    file.seek(0)
-    return context.blobs.put(iter(lambda: file.read(io.DEFAULT_BUFFER_SIZE), b""), MEDIA_TYPE)
+def _put_aside(content: BlobRef, rejected: list[PutAside], context: Context) -> BlobRef:
+    """The bytes of those parts, read once more from the file."""
+
+    def parts() -> Iterator[bytes]:
+        with context.blobs.open(content) as file:
+            for one in rejected:
+                file.seek(one.offset)
+                yield file.read(one.size)
+
+    return context.blobs.put(parts(), MEDIA_TYPE)

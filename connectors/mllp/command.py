@@ -11,7 +11,9 @@ from typing import BinaryIO
 import click
 import structlog
 
-from connectors.hl7.codec import Batch, answer, read
+from connectors.hl7.codec import Batch, Message, answer, read
+from connectors.mllp.answers import asks_for_success
+from connectors.mllp.framing import frame
 from connectors.mllp.listener import Listener
 from connectors.mllp.settings import MllpSettings
 from connectors.mllp.tls import Tls
@@ -47,7 +49,8 @@ def send_command(
 ) -> None:  # fmt: skip
     """Send each message of FILE to HOST:PORT over one connection and print what is answered.
 
-    Exit 1 where a message is not answered AA or CA; none is sent after it.
+    Exit 1 where a message is not answered AA or CA; none is sent after it. Where MSH-15 and MSH-16 ask for no
+    answer, or a message is itself an acknowledgement, none is waited for.
     """
     host, port = _peer(peer)
     try:
@@ -75,13 +78,22 @@ def _send_all(sender: Sender, batch: Batch) -> int:
         if part.fault is not None:
             raise part.fault
         if part.kind == "MSH" and part.message is not None:
-            said = answer(read(sender.exchange(_bare(part.raw))))
+            _exchange(sender, part.message, _bare(part.raw))
             sent += 1
-            reason = f": {said.text}" if said.text else ""
-            click.echo(f"{said.code} {said.control_id or part.message.control_id}{reason}")
-            if not said.positive:
-                raise SystemExit(1)
     return sent
+
+
+def _exchange(sender: Sender, message: Message, raw: bytes) -> None:
+    """Prints what is answered. Exit 1 where that is not positive."""
+    if not asks_for_success(message):
+        sender.write(frame(raw))
+        click.echo(f"-- {message.control_id}: sent; it asks for no answer")
+        return
+    said = answer(read(sender.exchange(raw)))
+    reasons = dict.fromkeys(reason for reason in (said.text, said.diagnostic) if reason)
+    click.echo(": ".join((f"{said.code} {said.control_id or message.control_id}", *reasons)))
+    if not said.positive:
+        raise SystemExit(1)
 
 
 def _bare(raw: bytes) -> bytes:
@@ -132,7 +144,7 @@ class _Inbox:
         self._taken = 0
         self.full = threading.Event()
         if into is not None:
-            into.mkdir(parents=True, exist_ok=True)
+            into.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def __call__(self, arrival: Arrival) -> Receipt:
         with self._lock:
@@ -151,7 +163,9 @@ class _Inbox:
     def _keep(self, raw: bytes) -> None:
         assert self._into is not None
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-        (self._into / f"{stamp}-{self._taken}.hl7").write_bytes(raw)
+        path = self._into / f"{stamp}-{self._taken}.hl7"
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_bytes(raw)
 
 
 def _failed(error: ConnectorError) -> SystemExit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.mllp.listener import Listener, bind, serves
 from connectors.mllp.sender import SendMessage, connected
-from connectors.mllp.settings import MllpSettings
+from connectors.mllp.settings import MllpSettings, doubts
 from connectors.mllp.tls import Tls
 from connectors.sdk import (
     Accept,
@@ -29,6 +29,7 @@ class ListenForMessages(Listen[ListenParameters]):
     """Listen for HL7 v2 messages and acknowledge each once it is stored."""
 
     name = "listen"
+    needs = {"direction": "listen"}
     Parameters = ListenParameters
 
     def listen(self, parameters: ListenParameters, context: Context, accept: Accept) -> Listening:
@@ -39,7 +40,7 @@ class ListenForMessages(Listen[ListenParameters]):
                 field="direction",
                 next_action="name a connection whose direction is listen",
             )
-        return Listener(settings, accept, context.log, context.now)
+        return Listener(settings, accept, context.log, context.now, context.blobs)
 
 
 def _settings(context: ConnectionContext) -> MllpSettings:
@@ -83,5 +84,6 @@ connector = Connector(
     operations=(ListenForMessages, SendMessage),
     settings=MllpSettings,
     check=check,
+    doubts=doubts,
     command="connectors.mllp.command:command",
 )

@@ -11,18 +11,27 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-from connectors.hl7.codec import Code, Fault, Hl7Error, Message, is_acknowledgement, read
+from connectors.hl7.codec import Fault, Hl7Error, Message, is_acknowledgement, read
 from connectors.mllp import answers
+from connectors.mllp.answers import Verdict
 from connectors.mllp.framing import Deframer, Event, Frame, Junk, frame
 from connectors.mllp.settings import MllpSettings
 from connectors.mllp.tls import Tls
-from connectors.sdk import Accept, Arrival, Log, Misconfigured, NotSent
+from connectors.sdk import Accept, Arrival, Blobs, Log, Misconfigured, NotSent
 
 CONTENT_TYPE = "application/hl7-v2"
 _PARTING = 5.0
 _PARTING_READS = 1_000
 _MAX_JUNK = 65_536
 _SEE_CERTIFICATES = "see whether both sides speak TLS, and whose certificates each trusts"
+#: What an answer of the flow's own needs of MSH.
+_SENDER = {
+    "sending_application": 3,
+    "sending_facility": 4,
+    "receiving_application": 5,
+    "receiving_facility": 6,
+    "version": 12,
+}
 _addresses: set[tuple[str, int]] = set()
 
 
@@ -47,8 +56,16 @@ def bind(settings: MllpSettings) -> socket.socket:
 class Listener:
     """Listens from its creation until ``close``; a ``Listening`` of the sdk."""
 
-    def __init__(self, settings: MllpSettings, accept: Accept, log: Log, now: Callable[[], datetime]) -> None:
-        self.settings, self.accept, self.log, self.now = settings, accept, log, now
+    def __init__(
+        self,
+        settings: MllpSettings,
+        accept: Accept,
+        log: Log,
+        now: Callable[[], datetime],
+        blobs: Blobs | None = None,
+    ) -> None:
+        """``blobs`` are for flows that answer with messages of their own."""
+        self.settings, self.accept, self.log, self.now, self.blobs = settings, accept, log, now, blobs
         self.tls = Tls(settings, "server", log) if settings.tls else None
         self._server = bind(settings)
         self._bound: tuple[str, int] = self._server.getsockname()[:2]
@@ -141,6 +158,7 @@ class Conversation:
         self._settings, self._log = listener.settings, listener.log
         self._deframer = Deframer(listener.settings.max_message_bytes)
         self._junk = 0
+        self._told = False
         self._deadline = time.monotonic() + self._settings.idle.total_seconds()
 
     def run(self) -> None:
@@ -221,39 +239,63 @@ class Conversation:
         return False
 
     def _reply(self, content: bytes) -> list[bytes]:
+        self._told = False
         try:
             message = _single(content, self._settings.charset)
         except Hl7Error as error:
             self._log.warning("mllp.unreadable", peer=self.peer, bytes=len(content), error=error.message)
-            return self._answer(None, "AR", answers.for_unreadable(error))
+            return self._answer(None, answers.for_unreadable(error))
         except Exception as error:  # noqa: BLE001 -- a sender who hears nothing waits for ever
             self._log.error("mllp.bug", peer=self.peer, bytes=len(content), exc_info=True)
-            return self._answer(None, "AR", answers.for_bug(error))
+            return self._answer(None, answers.for_bug(error))
         if is_acknowledgement(message):
             self._log.warning("mllp.stray_acknowledgement", peer=self.peer, control_id=message.control_id)
             return []
         if not message.control_id:
-            return self._answer(message, "AR", Fault("101", "MSH-10", "not stored, MSH-10 is missing"))
-        return self._answer(message, *self._handed_over(content, message))
+            return self._answer(message, Verdict("AR", Fault("101", "MSH-10", "not stored, MSH-10 is missing")))
+        return self._answer(message, self._handed_over(content, message))
 
-    def _handed_over(self, content: bytes, message: Message) -> tuple[Code, Fault | None]:
+    def _handed_over(self, content: bytes, message: Message) -> Verdict:
         """What to answer once the door said what became of it; after a mistake of ours it is to be sent again."""
         try:
-            return answers.for_receipt(
-                self._listener.accept(self._arrival(content, message)), self._settings.acknowledge
-            )
+            receipt = self._listener.accept(self._arrival(content, message))
+            verdict = answers.for_receipt(receipt, self._settings.acknowledge)
+            blobs = self._listener.blobs
+            if receipt.reply is None or blobs is None:
+                return verdict
+            return answers.of_the_flow(verdict, receipt.reply, message, blobs)
         except NotSent as error:
             self._log.error("mllp.not_stored", peer=self.peer, control_id=message.control_id, error=error.message)
-            return "AR", answers.for_not_sent(error)
+            return answers.for_not_sent(error)
         except Exception as error:  # noqa: BLE001 -- a sender who hears nothing waits for ever
             self._log.error("mllp.bug", peer=self.peer, control_id=message.control_id, exc_info=True)
-            return "AR", answers.for_bug(error)
+            return answers.for_bug(error)
 
     def _arrival(self, content: bytes, message: Message) -> Arrival:
         header = message.header
         identity = (header.field(3) or "", header.field(4) or "", message.control_id)
         facts = {"peer": self.peer, "message_type": message.type, "control_id": message.control_id}
-        return Arrival(content, CONTENT_TYPE, facts, "/".join(identity))
+        places = {name: header.get(number) or "" for name, number in _SENDER.items()}
+        facts |= {name: value for name, value in places.items() if value}
+        waits = self._settings.acknowledge == "delivered"
+        within = self._settings.deliver_within.total_seconds() if waits else 0.0
+        return Arrival(
+            content,
+            CONTENT_TYPE,
+            facts,
+            "/".join(identity),
+            reply_within=within,
+            on_stored=lambda: self._tell_stored(message),
+        )
+
+    def _tell_stored(self, message: Message) -> None:
+        """Where both acknowledgements are asked for, CA does not wait for what becomes of the message."""
+        replies = answers.at_once(message, self._listener.now())
+        self._told = bool(replies)
+        try:
+            self._send(replies)
+        except OSError as error:
+            self._log.warning("mllp.not_told", peer=self.peer, control_id=message.control_id, error=str(error))
 
     def _too_large(self, beginning: bytes) -> list[bytes]:
         text = f"not stored, larger than {self._settings.max_message_bytes} bytes"
@@ -261,10 +303,10 @@ class Conversation:
             message: Message | None = _single(beginning, self._settings.charset)
         except Hl7Error:
             message = None
-        return self._answer(message, "AR", Fault("207", "", text))
+        return self._answer(message, Verdict("AR", Fault("207", "", text)))
 
-    def _answer(self, message: Message | None, code: Code, fault: Fault | None) -> list[bytes]:
-        return answers.answer(message, code, fault, self._listener.now())
+    def _answer(self, message: Message | None, verdict: Verdict) -> list[bytes]:
+        return answers.answer(message, verdict, self._listener.now(), self._told)
 
     def _send(self, replies: list[bytes]) -> None:
         if replies:

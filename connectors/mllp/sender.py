@@ -7,6 +7,7 @@ import threading
 from pydantic import Field
 
 from connectors.hl7.codec import Hl7Error, answer, read
+from connectors.mllp.answers import asks_for_success
 from connectors.mllp.settings import MllpSettings
 from connectors.mllp.tls import Tls
 from connectors.mllp.transport import Sender
@@ -49,12 +50,13 @@ class SendMessage(Call[SendParameters]):
 
     name = "send"
     effect = Effect.ONCE
+    needs = {"direction": "send"}
     Parameters = SendParameters
     Output = SendOutput
 
     def run(self, parameters: SendParameters, context: Context) -> SendOutput:
         raw = context.content(parameters.content)
-        _has_control_id(raw)
+        _can_be_answered(raw)
         settings = context.connection.settings
         assert isinstance(settings, MllpSettings)
         if settings.direction != "send":
@@ -81,14 +83,22 @@ class SendMessage(Call[SendParameters]):
         return SendOutput(code=said.code, control_id=said.control_id, text=said.text, acknowledgement=ref)
 
 
-def _has_control_id(raw: bytes) -> None:
-    """Raises ``Rejected``: without MSH-10 no answer could be told to be this message's."""
+def _can_be_answered(raw: bytes) -> None:
+    """Raises ``Rejected``: without MSH-10 no answer could be told to be this message's, and where none is asked for
+    nobody would ever know."""
     try:
-        control_id = read(raw).control_id
+        message = read(raw)
+        control_id, answered = message.control_id, asks_for_success(message)
     except Hl7Error as error:
         raise Rejected(error.message, code=error.code, next_action=error.next_action) from error
     if not control_id:
         raise Rejected("MSH-10 is missing", code="101", next_action="give the message a control id")
+    if not answered:
+        raise Rejected(
+            "the message asks for no answer that says it arrived",
+            code="103",
+            next_action="leave MSH-15 and MSH-16 empty, or write AL into MSH-15",
+        )
 
 
 def connected(settings: MllpSettings, tls: Tls | None) -> Sender:

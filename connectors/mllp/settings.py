@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, IPvAnyNetwork
 
+from connectors.hl7.codec import codec_name
 from connectors.sdk import Coerced, Duration, Settings
+from connectors.sdk.trading import Problem
 
 
 class MllpSettings(Settings):
@@ -29,11 +32,17 @@ class MllpSettings(Settings):
     direction: Literal["listen", "send"] = Field(
         default="listen", description="whether we listen there, or send to who listens there", examples=["send"]
     )
-    acknowledge: Literal["stored", "mapped"] = Field(
-        default="mapped",
-        description="listening: when AA is said. `mapped`: the message is stored, and could be mapped (what "
-        "cannot is stored as an exception and answered AE). `stored`: it is stored, exception or not.",
-        examples=["stored"],
+    acknowledge: Literal["stored", "mapped", "delivered"] = Field(
+        default="stored",
+        description="listening: when AA is said. `stored`: it is stored, as a run or as an exception for a person. "
+        "`mapped`: it is stored and could be mapped, else AE. `delivered`: its run is over, or a `respond` "
+        "node has answered; AE where it failed, AR where `deliver_within` was too short.",
+        examples=["mapped"],
+    )
+    deliver_within: Duration = Field(
+        default=timedelta(seconds=20),
+        description="listening, `acknowledge: delivered`: longest wait for the run; senders should wait longer",
+        examples=["20s"],
     )
     tls: bool = Field(
         default=False,
@@ -94,3 +103,24 @@ class MllpSettings(Settings):
         peer = ipaddress.ip_address(address.partition("%")[0])
         mapped = getattr(peer, "ipv4_mapped", None) or peer
         return any(mapped.version == network.version and mapped in network for network in self.allow)
+
+
+def doubts(settings: MllpSettings) -> Iterator[Problem]:
+    """What the settings say that cannot work, whatever the files and the peer are like."""
+    listens = settings.direction == "listen"
+    for name in ("certificate", "authorities"):
+        if getattr(settings, name) and not settings.tls:
+            yield Problem((name,), f"{name} is named and tls is off: nothing would be encrypted", 'add "tls": true')
+    if listens and settings.tls and not settings.certificate:
+        yield Problem(("tls",), "a listener that speaks TLS needs a certificate", "name a PEM file as certificate")
+    if listens and not settings.allow:
+        yield Problem(("allow",), "nobody may connect", "name the addresses or networks of the senders")
+    if not listens and not settings.port:
+        yield Problem(("port",), "nobody listens on port 0", "give the port of the receiver")
+    if settings.charset is not None and codec_name(settings.charset) is None:
+        yield Problem(("charset",), f"there is no character set {settings.charset!r}", "use a name of table 0211")
+    for name in ("frame_timeout", "idle") if listens else ("answer_within",):
+        if not getattr(settings, name):
+            yield Problem((name,), "no message can be had in no time", 'give a duration, such as "30s"')
+    if listens and settings.acknowledge == "delivered" and not settings.deliver_within:
+        yield Problem(("deliver_within",), "nothing is delivered in no time", 'give a duration, such as "20s"')

@@ -1,4 +1,4 @@
-"""The ``rest`` connector: settings and ``rest.request``."""
+"""The ``rest`` connector: settings, ``rest.request`` and ``rest.collect``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from connectors.rest.collecting import CollectParameters, hand_over, items_of
 from connectors.rest.transport import (
     NoPaging,
     Page,
@@ -16,6 +17,7 @@ from connectors.rest.transport import (
     merged,
 )
 from connectors.sdk import (
+    Accept,
     Call,
     Check,
     Coerced,
@@ -25,6 +27,7 @@ from connectors.sdk import (
     Context,
     Effect,
     Parameters,
+    Poll,
 )
 from connectors.sdk.http import SAFE, HttpClient, HttpReply, HttpSettings, status_error
 
@@ -119,6 +122,29 @@ class Request(Call[RequestParameters]):
         }
 
 
+class Collect(Poll[CollectParameters]):
+    """Collect what is new from a REST API."""
+
+    name = "collect"
+    Parameters = CollectParameters
+
+    def poll(self, parameters: CollectParameters, context: Context, accept: Accept) -> int:
+        client, since = _client(context), parameters.since
+        headers = {"Accept": "application/json"} | parameters.headers
+        query: dict[str, Any] = dict(parameters.query)
+        if since is not None:
+            come_to = context.cursor()
+            query[since.query] = come_to if come_to is not None else since.first or None
+
+        def fetch(page: Page | None) -> HttpReply:
+            if page is not None and page.url is not None:
+                return client.request("GET", page.url, headers=headers)
+            more = dict(page.cursor if page is not None else ())
+            return client.request("GET", parameters.path, headers=headers, query={**query, **more})
+
+        return hand_over(items_of(parameters, fetch), parameters, accept)
+
+
 def _headers(parameters: RequestParameters, effect_key: str) -> dict[str, str]:
     """The node's own headers win. ``Idempotency-Key`` goes unquoted, as the servers that know it expect it."""
     ours = {"Accept": "application/json"}
@@ -157,7 +183,7 @@ def check(context: ConnectionContext) -> Check:
 connector = Connector(
     name="rest",
     title="REST APIs (JSON over HTTP)",
-    operations=(Request,),
+    operations=(Request, Collect),
     settings=RestSettings,
     check=check,
 )

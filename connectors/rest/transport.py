@@ -121,7 +121,7 @@ def merged(fetch: Fetch, paging: LinkPaging | NextPaging, ok: Sequence[int]) -> 
     """
     items: list[Any] = []
     for reply in _pages(fetch, paging, ok):
-        items += _list(reply, paging.items)
+        items += listed(reply, paging.items)
     return reply, items
 
 
@@ -151,7 +151,7 @@ def _next(reply: HttpReply, paging: LinkPaging | NextPaging) -> Page | None:
             if "next" in link.get("rel", "").lower().split():
                 return Page(url=urljoin(reply.url, link["url"]))
         return None
-    value = _at(body_of(reply, "GET"), paging.next)
+    value = at(body_of(reply, "GET"), paging.next)
     if value is None or value in ("", False):
         return None
     if not isinstance(value, str | int):
@@ -161,14 +161,16 @@ def _next(reply: HttpReply, paging: LinkPaging | NextPaging) -> Page | None:
     return Page(url=urljoin(reply.url, str(value)))
 
 
-def _list(reply: HttpReply, path: str) -> list[Any]:
-    found = _at(body_of(reply, "GET"), path)
+def listed(reply: HttpReply, path: str) -> list[Any]:
+    """The list at that path of a reply. Raises ``Rejected`` where there is none."""
+    found = at(body_of(reply, "GET"), path)
     if not isinstance(found, list):
         _refuse(reply, f"holds no list at {path or 'its top'}")
     return found
 
 
-def _at(value: Any, path: str) -> Any:
+def at(value: Any, path: str) -> Any:
+    """What stands there, names joined by dots; ``None`` where nothing does."""
     for name in path.split(".") if path else ():
         value = value.get(name) if isinstance(value, dict) else None
     return value

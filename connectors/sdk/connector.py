@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.sdk.context import ConnectionContext
 from connectors.sdk.errors import Misconfigured
 from connectors.sdk.model import Settings
 from connectors.sdk.operation import Operation
+
+if TYPE_CHECKING:
+    from connectors.sdk.trading import Problem
 
 CONNECTORS = "orderly.connectors"
 
@@ -30,7 +33,11 @@ class Connector:
     """One declaration from which validation, schema, forms, reference and conformance tests are derived.
 
     ``check`` reaches the peer without changing anything there; it is required where there are ``settings``.
-    ``command`` names a click command (``module:attribute``) for verbs such as ``orderly x12 read``.
+    ``command`` names a click command (``module:attribute``) for verbs such as ``orderly x12 read``, ``pages`` a
+    function (the same way) that gives further pages of reference, Markdown by file name; ``trading`` names
+    what an EDI standard says of trading partners (``sdk.trading``), ``part`` what another connector reads of their
+    profiles (``sdk.part``). ``doubts`` tells what of well-formed settings cannot work together, without reaching
+    anything.
     """
 
     name: str
@@ -39,6 +46,10 @@ class Connector:
     settings: type[Settings] | None = None
     check: Callable[[ConnectionContext], Check] | None = None
     command: str | None = None
+    pages: str | None = None
+    trading: str | None = None
+    part: str | None = None
+    doubts: Callable[[Any], Iterator[Problem]] | None = None
 
     def operation(self, name: str) -> type[Operation[Any]]:
         """Raises ``Misconfigured`` for a name it does not have."""

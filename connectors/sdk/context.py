@@ -85,6 +85,9 @@ class Context(ConnectionContext, Protocol):
     def resolve(self, kind: str, code: str, scheme: str = "") -> Mapping[str, Any] | None:
         """Master data: the record of that kind whose own code, or code in ``scheme``, it is."""
 
+    def cursor(self) -> Any:
+        """Of a source: how far the poll has come, by the last message that was stored; ``None`` at first."""
+
     def content(self, content: Content) -> bytes:
         """The bytes of a content parameter: a stored blob, or text as UTF-8."""
 
@@ -95,12 +98,19 @@ class Arrival:
 
     ``identity`` is the source's own notion of sameness (a file's name and time, a message control ID), used
     where the flow declares none. ``headers`` are facts of the transport (file name, peer), JSON strings.
+    ``cursor``: what a poll gets from ``Context.cursor`` from then on, any JSON but null; it is stored in the commit
+    that stores this message, whatever becomes of it.
+    ``reply_within``: for so many seconds the sender waits to hear what became of it; 0 is content with the storing.
+    ``on_stored`` is called, and must not raise, once it is on disk and before that wait begins.
     """
 
     raw: bytes
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
     identity: str | None = None
+    cursor: Any = None
+    reply_within: float = 0.0
+    on_stored: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,11 +120,17 @@ class Receipt:
     accepted   stored, a run will go on with it
     duplicate  the same was accepted before; ``run`` is the first run
     excepted   stored as an exception that a person will see (unreadable, unmappable, conflicting)
+
+    Whoever asked with ``reply_within`` is told what the run came to, for a duplicate the first one: ``ended`` is
+    done, failed (a person sees to it), or open where time was up; ``reply`` what a ``respond`` node said,
+    ``{"status", "body"}``.
     """
 
     state: Literal["accepted", "duplicate", "excepted"]
     run: str | None = None
     problem: Mapping[str, Any] | None = None
+    ended: Literal["", "done", "failed", "open"] = ""
+    reply: Mapping[str, Any] | None = None
 
 
 class Accept(Protocol):

@@ -22,8 +22,12 @@ class Place:
     set: str | None = None
     path: str = ""
 
-    def within(self, path: str, **numbers: str | None) -> Place:
-        return replace(self, path=self.path + path, **numbers)
+    def within(self, path: str) -> Place:
+        return Place(self.interchange, self.group, self.set, self.path + path)
+
+    def in_set(self, number: str | None) -> Place:
+        """The same place in the set or message of this number."""
+        return Place(self.interchange, self.group, number, self.path)
 
 
 NOWHERE = Place()
@@ -61,6 +65,17 @@ class Fault:
         return {key: value for key, value in whole.items() if value is not None}
 
 
+class Judged:
+    """Whatever has faults of its own."""
+
+    faults: list[Fault]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether none of them rejects."""
+        return all(one.severity != "reject" for one in self.faults)
+
+
 @dataclass(frozen=True)
 class Policy:
     """What becomes of faults, by partner: a verdict for a code goes before the severity the code has.
@@ -85,15 +100,27 @@ class Policy:
         return one if severity == one.severity else replace(one, severity=severity)
 
 
-def policy(verdicts: Mapping[str, Verdict], known: Collection[str], *, strict: bool = False) -> Policy:
+def policy(
+    verdicts: Mapping[str, Verdict], known: Collection[str], *, strict: bool = False, field: str = "checks"
+) -> Policy:
     """Raises ``Misconfigured`` for a code that no check has, naming those that do."""
     for code in verdicts:
         if code not in known:
             close = get_close_matches(code, known, 1)
             hint = f"did you mean {close[0]}? " if close else ""
             raise Misconfigured(
-                f"checks names {code!r}, which no check has",
+                f"{field} names {code!r}, which no check has",
                 next_action=f"{hint}use one of: {', '.join(sorted(known))}",
-                field=f"checks.{code}",
+                field=f"{field}.{code}",
             )
     return Policy(dict(verdicts), strict)
+
+
+def never_loosened(verdicts: Mapping[str, Verdict], code: str) -> None:
+    """For the check that keeps test and production apart. Raises ``Misconfigured`` where it would not reject."""
+    if verdicts.get(code, "reject") != "reject":
+        raise Misconfigured(
+            f"checks.{code} is {verdicts[code]!r}, and what tells test from production is never let through",
+            next_action="take it out; one profile may carry both, under environments",
+            field=f"checks.{code}",
+        )

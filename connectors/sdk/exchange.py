@@ -44,7 +44,8 @@ class SetEntry:
 @dataclass(frozen=True)
 class Exchanged:
     """One interchange. ``usage`` is what keeps test and production apart (ISA15: T, P). ``digest`` is equal where
-    the content is; ``ordinal`` is its place in its file, from 0."""
+    the content is; ``ordinal`` is its place in its file, from 0. ``within`` is how soon after it was sent a
+    functional acknowledgement has to come; ``None`` where none is waited for."""
 
     standard: str
     partner: str
@@ -55,16 +56,19 @@ class Exchanged:
     sets: Sequence[SetEntry] = ()
     ordinal: int = 0
     accepted: bool = True
+    within: timedelta | None = None
 
 
 @dataclass(frozen=True)
 class Rules:
     """How a partner's interchanges are taken. ``last`` is the number after which theirs begin at 1 again, ``None``
-    where their numbers are not counted; ``window`` is how far back a business key is looked for."""
+    where their numbers are not counted; ``window`` is how far back a business key is looked for. ``refuse_known``
+    are sets by their place that are rejected where their business key came before."""
 
     last: int | None = 999_999_999
     window: timedelta = timedelta(days=90)
     refuse_reused: bool = True
+    refuse_known: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,17 @@ class Earlier:
     number: str
     at: datetime
     run: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """A document that was exchanged before: sent (``out``) or received (``in``), in the interchange ``content``."""
+
+    direction: Literal["out", "in"]
+    number: str
+    at: datetime
+    run: str
+    content: BlobRef
 
 
 @dataclass(frozen=True)
@@ -105,8 +120,8 @@ class SetVerdict:
 @dataclass(frozen=True)
 class Answer:
     """An acknowledgement that came in. ``number`` is that of the interchange or of the functional group it answers,
-    as ``level`` says. ``sets`` are by set control number; where they name none, ``verdict`` holds for all. With
-    ``others`` it holds for those that are not named too."""
+    as ``level`` says. ``sets`` are by set control number, ``groups`` by that of the group and hold for what is not
+    named in it; where they name none, ``verdict`` holds for all. ``others`` holds for what neither names."""
 
     standard: str
     partner: str
@@ -119,6 +134,7 @@ class Answer:
     errors: Sequence[str] = ()
     sets: Mapping[str, SetVerdict] = field(default_factory=dict)
     others: Verdict | None = None
+    groups: Mapping[str, SetVerdict] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -141,8 +157,18 @@ class Exchange(Protocol):
     def received(self, came: Exchanged, rules: Rules) -> Reception:
         """Something came. The same execution, and a run that reprocesses it, is told the same again."""
 
+    def known(
+        self, standard: str, partner: str, usage: str, type: str, key: str, window: timedelta
+    ) -> Sequence[Known]:
+        """Documents of this type and business key exchanged within the window, newest first: none that was
+        rejected or whose run was cancelled, and none that this execution entered itself, or a run whose work this
+        one does again."""
+
     def answered(self, standard: str, partner: str, usage: str, numbers: Sequence[str], answer: BlobRef) -> None:
         """What received interchanges were acknowledged with."""
+
+    def answer_to(self, standard: str, partner: str, usage: str, number: str) -> BlobRef | None:
+        """What a received interchange was acknowledged with by now."""
 
     def reconcile(self, answer: Answer) -> Reconciled | None:
         """Sets the state of what was sent; ``None`` where nothing was that it could answer."""

@@ -28,13 +28,18 @@ class HttpReply:
         return " ".join(self.content[: 4 * _EXCERPT].decode("utf-8", "replace").split())[:_EXCERPT]
 
 
+#: In seconds. Whoever asks for longer is asked again after a day.
+_LONGEST_WAIT = 86_400.0
+
+
 def retry_after(reply: HttpReply) -> float | None:
-    """Seconds that ``Retry-After`` asks for, given as a number or a date (RFC 9110 10.2.3); else ``None``."""
+    """Seconds that ``Retry-After`` asks for, given as a number or a date (RFC 9110 10.2.3), a day at most; else
+    ``None``."""
     value = reply.headers.get("Retry-After", "").strip()
     if value.isdecimal():
-        return float(value)
+        return min(float(value), _LONGEST_WAIT)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+        return min(max(0.0, parsedate_to_datetime(value).timestamp() - time.time()), _LONGEST_WAIT)
     except ValueError:
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
@@ -51,6 +52,8 @@ class Operation(ABC, Generic[P]):
     outcomes: ClassVar[tuple[str, ...]] = ("done",)
     Parameters: ClassVar[type[Parameters]]
     Output: ClassVar[type[Output] | None] = None
+    #: What the settings of its connection must say for it, such as ``{"direction": "send"}``.
+    needs: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def effect_of(cls, parameters: dict[str, Any]) -> Effect:

@@ -1,17 +1,16 @@
-"""Keys of GS1 with right check digits (GS1 General Specifications, 7.9.1)."""
+"""Serial numbers of GS1 as a supplier gives them out."""
 
 from __future__ import annotations
 
+from connectors.sdk.gs1 import check_digit, wrong
 
-def check_digit(digits: str) -> str:
-    """The digit that completes these: weights 3 and 1 from the right. Raises ``ValueError`` for other signs."""
-    weighed = sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(reversed(digits)))
-    return str(-weighed % 10)
+#: Of a supplier whose identification is no GLN: the prefix of 9521234600015, for demonstrations.
+_OWN = "952123460"
 
 
-def is_whole(key: str) -> bool:
-    """Whether the last digit of a GTIN, GLN or SSCC is the check digit of the others."""
-    return key.isascii() and key.isdigit() and len(key) > 1 and check_digit(key[:-1]) == key[-1]
+def company_prefix(id: str) -> str:
+    """The nine digits under which a supplier of that identification numbers its packages."""
+    return _OWN if wrong("GLN", id) else id[:9]
 
 
 def sscc(prefix: str, serial: int) -> str:

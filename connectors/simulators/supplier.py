@@ -7,7 +7,8 @@ Journal: ``order`` (purchase_order, interchange_control_number, lines as in the 
 ``functional_acknowledgement`` (code, group_control_number and answers: what it answers; interchange_control_number,
 file: its own), ``acknowledgement`` (purchase_order, statuses of the lines, answers, interchange_control_number,
 file), ``despatch_advice`` (purchase_order, shipment, sscc, lots and the same), ``invoice`` (purchase_order,
-invoice, total, prices and the same), ``withheld`` (of, and the facts of what was not sent),
+invoice, total, prices and the same), ``answered`` (type, code and of: the number it answers; what came was a 997,
+TA1 or CONTRL), ``withheld`` (of, and the facts of what was not sent),
 ``duplicate_interchange`` (interchange_control_number, path), ``unreadable`` (path, problem). What was sent wrong
 says so: ``wrong``.
 """

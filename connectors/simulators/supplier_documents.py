@@ -125,7 +125,8 @@ class Functional:
 class Received:
     """One interchange; ``sender`` and ``receiver`` are (qualifier, id).
 
-    ``answers`` say what its check found, ``refusals`` that every set of it is rejected for a value in a line.
+    ``answers`` say what its check found, ``refusals`` that every set of it is rejected for a value in a line;
+    ``acknowledged`` is what its own 997s, TA1s and CONTRLs say of what we sent.
     """
 
     number: str
@@ -135,3 +136,4 @@ class Received:
     orders: tuple[Order, ...]
     answers: tuple[Functional, ...]
     refusals: tuple[Functional, ...]
+    acknowledged: tuple[Fields, ...] = ()

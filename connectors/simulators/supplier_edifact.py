@@ -163,7 +163,13 @@ def _received(one: CheckedInterchange, answers: list[Acknowledgement]) -> Receiv
         tuple(orders),
         tuple(_functional(answer.document) for answer in answers),
         tuple(_functional(_refusing(answer, [message for message, _ in messages])) for answer in answers),
+        tuple(_told(message.document or {}) for message, _ in messages if message.type == "CONTRL"),
     )
+
+
+def _told(fields: Fields) -> Fields:
+    told = fields.get("interchange", {})
+    return {"type": "CONTRL", "code": told.get("action", ""), "of": told.get("control_reference", "")}
 
 
 def _order(fields: Fields, is_accepted: bool) -> Order:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from connectors.edifact.codec import EdifactError
 from connectors.sdk import Journal
+from connectors.simulators.gs1 import company_prefix
 from connectors.simulators.supplier_damage import OF_TREE, Tree, other_content, truncated
 from connectors.simulators.supplier_documents import Confirmation, Despatch, Fields, Invoice, Received
 from connectors.simulators.supplier_edifact import Edifact
@@ -70,7 +71,7 @@ class Robot:
     ) -> None:
         self.rules = rules
         self._x12, self._edifact = X12(x12), Edifact(edifact)
-        self._clerk = Clerk(rules, now, edifact[1][:9])
+        self._clerk = Clerk(rules, now, company_prefix(edifact[1]))
         self._journal = journal
         self._now = now
         self._answered: set[tuple[str, str, str]] = set()
@@ -108,6 +109,8 @@ class Robot:
                 interchange_control_number=to.number,
                 lines=[line.fields for line in order.lines],
             )
+        for facts in to.acknowledged:
+            self._journal.write("answered", interchange_control_number=to.number, **facts)
         if self.rules.silent:
             return
         is_refused = bool(to.orders) and self.rules.refuses()

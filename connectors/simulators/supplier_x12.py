@@ -144,6 +144,11 @@ def _received(one: Interchange, answers: list[Acknowledgement]) -> Received:
         if each["result"]["code"] in ("A", "E")
     }
     orders, places = [], {}
+    acknowledged: list[Fields] = [
+        {"type": "TA1", "code": text_of(each, 4), "of": text_of(each, 1)}
+        for each in one["segments"]
+        if each["id"] == "TA1"
+    ]
     for group in one["groups"]:
         number = text_of(group["header"], 6) if group["header"] else ""
         for each in group["sets"]:
@@ -151,6 +156,8 @@ def _received(one: Interchange, answers: list[Acknowledgement]) -> Received:
             places[key] = _place_of_quantity(each)
             if set_type(each) == "850":
                 orders.append(_order(named(each), key in accepted))
+            if set_type(each) == "997":
+                acknowledged.append(_told(named(each)))
     return Received(
         text_of(one["header"], 13),
         (sender.qualifier, sender.id),
@@ -159,7 +166,13 @@ def _received(one: Interchange, answers: list[Acknowledgement]) -> Received:
         tuple(orders),
         tuple(_functional(answer, answer.document) for answer in answers),
         tuple(_functional(answer, _refusing(answer, places)) for answer in answers),
+        tuple(acknowledged),
     )
+
+
+def _told(fields: Fields) -> Fields:
+    number = fields.get("group", {}).get("group_control_number", "")
+    return {"type": "997", "code": fields.get("result", {}).get("code", ""), "of": number}
 
 
 def _order(fields: Fields, is_accepted: bool) -> Order:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import tempfile
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from hl7apy.consts import VALIDATION_LEVEL
@@ -16,6 +19,13 @@ from hl7apy.exceptions import HL7apyException
 from connectors.hl7 import codec
 from connectors.mllp.transport import Sender
 from connectors.sdk import Misconfigured, OutcomeUnknown, Simulator
+from connectors.simulators.ward_faults import FAULTS, Sent, chosen
+
+_ITEMS = [
+    {"item_number": "ITM-1001", "description": "Nitrile gloves, medium", "unit": "BX"},
+    {"item_number": "ITM-1002", "description": "Syringes 10 ml", "unit": "BX"},
+    {"item_number": "ITM-1003", "description": "Suture set", "unit": "EA"},
+]
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,8 @@ class Person:
 
 class Ward(Simulator):
     """Settings: ``application`` (MSH-3, default WARDSTOCK), ``hospital`` (MSH-4, default MERCY) and ``timeout``
-    in seconds (default 10). It is a client: ``start`` opens nothing, ``connect`` names the listener.
+    in seconds (default 10). It is a client: ``start`` listens to nothing, ``connect`` names the listener. Its
+    ``folder`` is for files of messages, with ``in``, ``out``, ``reject`` and ``archive``, and goes with it.
 
     Journal: ``sent`` and ``acknowledged`` with ``control_id``; the latter with ``code``, ``text``, ``error``.
     """
@@ -40,19 +51,28 @@ class Ward(Simulator):
         self._peer: tuple[str, int] | None = None
         self._sender: Sender | None = None
         self._one_at_a_time = threading.Lock()
+        self._files: tempfile.TemporaryDirectory[str] | None = None
 
     def start(self) -> Mapping[str, str]:
-        return {}
+        self._files = tempfile.TemporaryDirectory(prefix="orderly-ward-")
+        folder = Path(self._files.name)
+        for name in ("in", "out", "reject", "archive"):
+            (folder / name).mkdir()
+        return {"folder": str(folder)}
 
     def connect(self, host: str, port: int) -> None:
         """Where ``send`` sends to; the connection is made by the first message and kept."""
-        self.stop()
+        with self._one_at_a_time:
+            self._hang_up()
         self._peer = (host, port)
 
     def stop(self) -> None:
-        """Hangs up."""
+        """Hangs up, and takes its folder away."""
         with self._one_at_a_time:
             self._hang_up()
+        if self._files is not None:
+            self._files.cleanup()
+            self._files = None
 
     def _hang_up(self) -> None:
         if self._sender is not None:
@@ -77,6 +97,29 @@ class Ward(Simulator):
         facts = {"code": said.code, "control_id": said.control_id, "text": said.text, "error": said.error}
         self.journal.write("acknowledged", **facts)
         return facts
+
+    def traffic(
+        self, messages: int, *, faults: Mapping[str, float] | None = None, seed: int = 0, first: int = 1
+    ) -> list[Sent]:
+        """A day of requisitions of one to three lines, one after the other. ``faults``: the probability of each
+        (``ward_faults.FAULTS``); the same ``seed`` sends the same day. Journal: ``traffic`` with ``control_id``,
+        ``fault`` and ``codes``. Raises ``OSError`` where an answer does not come, ``Misconfigured``."""
+        chance = random.Random(seed)  # noqa: S311 - a day, not a secret
+        return [self._one(number, faults or {}, chance) for number in range(first, first + messages)]
+
+    def _one(self, number: int, faults: Mapping[str, float], chance: random.Random) -> Sent:
+        lines = [
+            {**item, "quantity": str(chance.randint(1, 40))} for item in chance.sample(_ITEMS, chance.randint(1, 3))
+        ]
+        control_id, urgent = f"DAY{number:06d}", chance.random() < 0.1
+        message = self.requisition(f"WR-DAY-{number:06d}", lines, control_id=control_id, urgent=urgent)
+        fault = chosen(faults, chance)
+        with self._one_at_a_time:
+            sender = self._connected()
+            replies = FAULTS[fault](sender, message) if fault else [sender.exchange(message)]
+        sent = Sent(control_id, fault, tuple(codec.answer(codec.read(reply)).code for reply in replies))
+        self.journal.write("traffic", control_id=control_id, fault=fault, codes=list(sent.codes))
+        return sent
 
     def _connected(self) -> Sender:
         if self._peer is None:

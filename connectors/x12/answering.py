@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from connectors.sdk import BlobRef, Context, Misconfigured, Output, Parameters, Write
+from connectors.sdk import BlobRef, Context, Output, Parameters, Write
+from connectors.sdk.answering import again, faults_from, is_quarantined, one_file, parsed, to_answer
+from connectors.sdk.edi import Fault
 from connectors.sdk.exchange import Exchanged, SetEntry
 from connectors.x12 import codec
+from connectors.x12.fault import STANDARD as CHECKS
 from connectors.x12.ledger import STANDARD
 from connectors.x12.lossless import text_of
-from connectors.x12.outcome import GroupOutcome, InterchangeOutcome, SetOutcome, fault_from
+from connectors.x12.outcome import GroupOutcome, InterchangeOutcome, SetOutcome
 from connectors.x12.outgoing import MEDIA_TYPE, delimiters_of, outgoing
 from connectors.x12.profile import Acknowledging, profile
-from connectors.x12.received import GroupOutput, InterchangeOutput, SetOutput
+from connectors.x12.received import InterchangeOutput, SetOutput
+
+READER = "x12.read"
 
 
 class AcknowledgeParameters(Parameters):
@@ -57,8 +62,6 @@ class _Read(BaseModel):
     """What is needed of the output of ``x12.read``."""
 
     duplicate: bool = False
-    answer: BlobRef | None = None
-
     partner: str
     interchanges: list[InterchangeOutput]
     sets: list[SetOutput]
@@ -67,9 +70,11 @@ class _Read(BaseModel):
 class AcknowledgeX12(Write[AcknowledgeParameters]):
     """Answer what was read with a TA1 and 997s, as the partner's profile says.
 
-    A rejected interchange that is answered with a TA1 gets no 997. Control numbers are allocated for the node,
-    and only where there is something to send. An acknowledgement is never acknowledged.
-    A duplicate is answered with the bytes that the first was answered with.
+    A rejected interchange that is answered with a TA1 gets no 997; one whose number was used before with other
+    content gets a TA1 (025) unless the profile never gives one, and no 997 in any case. Control numbers are
+    allocated for the node, and only where there is something to send. An acknowledgement is never acknowledged.
+    A duplicate is answered with the bytes that the first was answered with; where others came with it, these stand
+    before the new answer in one file.
     """
 
     name = "acknowledge"
@@ -77,16 +82,18 @@ class AcknowledgeX12(Write[AcknowledgeParameters]):
     Output: ClassVar[type[Output] | None] = AcknowledgeOutput
 
     def run(self, parameters: AcknowledgeParameters, context: Context) -> AcknowledgeOutput:
-        received = _parsed(parameters.received)
-        if received.duplicate and received.answer is not None:
-            return _again(received.answer, context)
+        received = parsed(_Read, parameters.received, READER)
         partner = parameters.partner or received.partner
         to = profile(partner, context.partner(partner))
+        ours = (one for one in received.interchanges if one.partner == partner)
+        came = to_answer(ours, STANDARD, lambda one: one.usage, context)
+        stored = again(one.answer for one in came if one.duplicate)
+        asking = [one for one in came if not one.duplicate or (received.duplicate and one.answer is None)]
         answers = _Answers(partner, to.acknowledge)
-        for index, outcome in enumerate(_outcomes(received, partner)):
-            answers.add(outcome, index)
+        for index, one in enumerate(asking):
+            answers.add(_interchange(one, received.sets), index, is_reused=is_quarantined(one.faults))
         if not answers.told:
-            return AcknowledgeOutput()
+            return _again(stored, context) if stored else AcknowledgeOutput()
         envelope = outgoing(to, delimiters_of(to, partner), context)
         document = codec.interchange(envelope, answers.sets, answers.segments)
         number = f"{envelope.interchange_control_number:09d}"
@@ -94,23 +101,24 @@ class AcknowledgeX12(Write[AcknowledgeParameters]):
         content = context.blobs.put(codec.write(document), MEDIA_TYPE)
         sets = [SetEntry(type, f"{place:04d}", group or "") for place, (type, _) in enumerate(answers.sets, 1)]
         context.exchange.written(Exchanged(STANDARD, partner, to.usage, number, content.blob, content, sets))
-        for usage in sorted({one.usage for one in received.interchanges}):
-            numbers = [one.interchange_control_number for one in received.interchanges if one.usage == usage]
+        kept = [one for one in asking if not is_quarantined(one.faults)]
+        for usage in sorted({one.usage for one in kept}):
+            numbers = [one.interchange_control_number for one in kept if one.usage == usage]
             context.exchange.answered(STANDARD, partner, usage, numbers, content)
         return AcknowledgeOutput(
-            content=content,
+            content=one_file([*stored, content], MEDIA_TYPE, context),
             interchange_control_number=number,
             group_control_number=group,
             acknowledgements=answers.told,
         )
 
 
-def _again(answer: BlobRef, context: Context) -> AcknowledgeOutput:
-    """What was stored, with its numbers."""
-    [one] = codec.read(context.blobs.read(answer))["interchanges"]
+def _again(stored: list[BlobRef], context: Context) -> AcknowledgeOutput:
+    """What was stored, with the numbers of the first."""
+    one, *_ = codec.read(context.blobs.read(stored[0]))["interchanges"]
     group = next((text_of(group["header"], 6) for group in one["groups"] if group["header"]), None)
     return AcknowledgeOutput(
-        content=answer,
+        content=one_file(stored, MEDIA_TYPE, context),
         interchange_control_number=text_of(one["header"], 13),
         group_control_number=group,
         repeated=True,
@@ -124,12 +132,14 @@ class _Answers:
         self.sets: list[tuple[str, dict[str, Any]]] = []
         self.told: list[AnswerOutput] = []
 
-    def add(self, outcome: InterchangeOutcome, index: int) -> None:
-        ta1 = codec.interchange_acknowledgement(outcome) if self._wants_ta1(outcome) else None
+    def add(self, outcome: InterchangeOutcome, index: int, *, is_reused: bool) -> None:
+        """Of a number that was used before there is no 997: it would speak of the groups of the first."""
+        wants_ta1 = self._wanted.ta1 != "never" if is_reused else self._wants_ta1(outcome)
+        ta1 = codec.interchange_acknowledgement(outcome) if wants_ta1 else None
         if ta1 is not None:
             self.segments.append(ta1)
             self._tell("TA1", str(ta1["elements"][0]), str(ta1["elements"][3]))
-        if self._wanted.functional and (ta1 is None or outcome.is_good):
+        if self._wanted.functional and not is_reused and (ta1 is None or outcome.is_good):
             for one in codec.functional(outcome, index, warnings=self._wanted.warnings):
                 self.sets.append(("997", one.document))
                 self._tell("997", one.group_control_number, one.code)
@@ -148,30 +158,13 @@ class _Answers:
         self.told.append(AnswerOutput(kind=kind, acknowledgement_key=f"{self._partner}/{number}", code=code))
 
 
-def _parsed(received: dict[str, Any]) -> _Read:
-    try:
-        return _Read.model_validate(received)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(["received", *map(str, first["loc"])])
-        raise Misconfigured(
-            f"{field}: {first['msg']}",
-            next_action="hand on what x12.read put out, as it is",
-            field=field,
-        ) from None
-
-
-def _outcomes(received: _Read, partner: str) -> list[InterchangeOutcome]:
-    return [_interchange(one, received.sets) for one in received.interchanges if one.partner == partner]
-
-
 def _interchange(one: InterchangeOutput, sets: list[SetOutput]) -> InterchangeOutcome:
     groups = [
         GroupOutcome(
             group.functional_identifier,
             group.group_control_number,
             group.sets_included,
-            [fault_from(found) for found in group.faults],
+            _faults(group.faults),
             [
                 _set(found)
                 for found in sets
@@ -186,15 +179,14 @@ def _interchange(one: InterchangeOutput, sets: list[SetOutput]) -> InterchangeOu
         one.time,
         one.acknowledgement_requested,
         bool(one.acknowledgements),
-        [fault_from(found) for found in one.faults],
+        _faults(one.faults),
         groups,
     )
 
 
-def _is_of(one: SetOutput, group: GroupOutput) -> bool:
-    """Segments outside any ST-SE have neither type nor number."""
-    return one.path.startswith(f"{group.path}/") and bool(one.type or one.set_control_number)
-
-
 def _set(one: SetOutput) -> SetOutcome:
-    return SetOutcome(one.type, one.set_control_number, [fault_from(found) for found in one.faults], one.accepted)
+    return SetOutcome(one.type, one.set_control_number, _faults(one.faults), one.accepted)
+
+
+def _faults(told: list[dict[str, Any]]) -> list[Fault]:
+    return faults_from(told, CHECKS, READER)

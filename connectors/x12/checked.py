@@ -6,18 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.sdk.edi import Fault, Place
+from connectors.sdk.edi import Fault, Judged, Place
 from connectors.x12.lossless import Segment, TransactionSet
 
 
 @dataclass(frozen=True)
-class _Checked:
+class _Checked(Judged):
     faults: list[Fault]
-
-    @property
-    def is_good(self) -> bool:
-        """Whether none of its own faults rejects."""
-        return all(one.severity != "reject" for one in self.faults)
 
 
 @dataclass(frozen=True)

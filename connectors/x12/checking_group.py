@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.sdk.edi import NOWHERE, Fault, Place
+from connectors.sdk.edi_numbers import Numbers
 from connectors.x12 import schema
 from connectors.x12.checked import CheckedGroup, CheckedSet
 from connectors.x12.delimiters import Delimiters
 from connectors.x12.fault import fault
 from connectors.x12.lossless import Segment, TransactionSet, text_of
 from connectors.x12.named import set_type, view
-from connectors.x12.numbers import Numbers, is_count, same_number
+from connectors.x12.numbers import is_count, same_number
 
 
 class GroupCheck:
@@ -61,7 +62,7 @@ class GroupCheck:
             return CheckedSet([fault("segment_outside_set", message, place)], "", "", place, one, None, False)
         self._headers += 1
         number = text_of(first, 2)
-        place = replace(place, set=number or None)
+        place = place.in_set(number or None)
         found = [*self._envelope(one["segments"], place), *self._numbered(number, place)]
         document = None
         if self._named:

@@ -12,6 +12,9 @@ from connectors.x12.delimiters import Delimiters, has_repetition
 from connectors.x12.lossless import Document, Group, Interchange, Segment, TransactionSet, text_of
 from connectors.x12.unnamed import declared, from_named
 
+#: A set's named view, or the segments between its ST and SE.
+Content = dict[str, Any] | list[Segment]
+
 
 @dataclass(frozen=True)
 class Party:
@@ -40,9 +43,11 @@ class Envelope:
 
 
 def interchange(
-    envelope: Envelope, sets: Sequence[tuple[str, dict[str, Any]]], segments: Sequence[Segment] = ()
+    envelope: Envelope, sets: Sequence[tuple[str, Content]], segments: Sequence[Segment] = ()
 ) -> Document:
     """A lossless document, for ``write``, of one interchange that holds these (set type, named view).
+
+    Instead of the view there may be the segments between ST and SE, which are then not looked at again.
 
     ``segments`` stand before the groups (TA1).
 
@@ -92,7 +97,7 @@ def _header(envelope: Envelope, number: str) -> Segment:
     )
 
 
-def _group(envelope: Envelope, identifier: str, number: int, sets: list[tuple[str, dict[str, Any]]]) -> Group:
+def _group(envelope: Envelope, identifier: str, number: int, sets: list[tuple[str, Content]]) -> Group:
     sender, receiver = envelope.sender, envelope.receiver
     header = _segment(
         "GS",
@@ -108,8 +113,12 @@ def _group(envelope: Envelope, identifier: str, number: int, sets: list[tuple[st
     }
 
 
-def _set(envelope: Envelope, number: str, set_type: str, document: dict[str, Any]) -> TransactionSet:
-    body = from_named(set_type, document, envelope.version, envelope.delimiters, envelope.encoding)
+def _set(envelope: Envelope, number: str, set_type: str, content: Content) -> TransactionSet:
+    body = (
+        content
+        if isinstance(content, list)
+        else from_named(set_type, content, envelope.version, envelope.delimiters, envelope.encoding)
+    )
     last = _segment("SE", str(len(body) + 2), number)
     return {"segments": [_segment("ST", set_type, number), *body, last]}
 

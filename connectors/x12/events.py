@@ -64,6 +64,20 @@ class StreamEnds:
 Event = InterchangeBegins | GroupBegins | Between | SetRead | GroupEnds | InterchangeEnds | StreamEnds
 
 
+def segments_of(event: Event) -> list[Segment]:
+    """The segments of the file that an event tells, in their order."""
+    match event:
+        case InterchangeBegins(interchange):
+            return [interchange["header"]]
+        case SetRead(transaction_set):
+            return transaction_set["segments"]
+        case Between(segment):
+            return [segment]
+        case GroupBegins(edge) | GroupEnds(edge) | InterchangeEnds(edge) if edge is not None:
+            return [edge]
+    return []
+
+
 def document_of(events: Iterable[Event]) -> Document:
     """The whole tree of a stream of events."""
     document: Document = {"interchanges": [], "trailing": ""}

@@ -73,7 +73,20 @@ STANDARD: dict[str, Standard] = {
     "invoice_total_unbalanced": Standard("AK403", "7", "warn"),
     "name_unknown": Standard("AK304", "6"),
     "value_shape": Standard("AK403", "6"),
+    "check_digit_wrong": Standard("AK403", "7", "warn"),
+    "party_identifier": Standard("AK403", "7", "warn"),
+    "item_identifier_missing": Standard("AK403", "2", "warn"),
+    "unit_not_as_ordered": Standard("AK403", "7", "warn"),
+    "order_total_unbalanced": Standard("AK403", "7", "warn"),
+    "duplicate_document": Standard("AK502", "5"),
 }
+
+#: What is looked for before anything is sent, and the checks that warn of what comes in and refuse what goes out.
+PREFLIGHT = (
+    "check_digit_wrong", "party_identifier", "item_identifier_missing", "unit_not_as_ordered",
+    "order_total_unbalanced", "duplicate_document", "invoice_total_unbalanced", "hash_total_unbalanced",
+    "hl_child_code_wrong",
+)  # fmt: skip
 
 
 #: TA105 of a fault in the ISA segment, by its element.

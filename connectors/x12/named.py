@@ -103,12 +103,13 @@ class _Reading:
         level = _Level(contents)
         self._levels.append(level)
         fields: Fields = {}
+        segments, counts = self._segments, level.counts
         while self._at < self._last:
-            segment = self._segments[self._at]
+            segment = segments[self._at]
             index = level.find(segment["id"])
             if index >= 0:
                 level.at = index
-                level.counts[index] = level.counts.get(index, 0) + 1
+                counts[index] = counts.get(index, 0) + 1
                 self._take(segment, contents.uses[index], fields, name)
             elif self._fits_above(segment["id"]):
                 break
@@ -120,10 +121,17 @@ class _Reading:
 
     def _fits_above(self, segment_id: str) -> bool:
         """Whether an outer loop goes on with this segment, be it one too many."""
-        return any(level.last(segment_id) for level in self._levels[:-1])
+        for depth in range(len(self._levels) - 2, -1, -1):
+            if self._levels[depth].last(segment_id) is not None:
+                return True
+        return False
 
     def _take(self, segment: Segment, use: Use, fields: Fields, name: str) -> None:
-        many: list[Fields] | None = fields.setdefault(use.name, []) if use.repeats else None
+        many: list[Fields] | None = None
+        if use.repeats:
+            many = fields.get(use.name)
+            if many is None:
+                many = fields[use.name] = []
         value = shape(use.segment).fields(segment["elements"]) if self._is_free else None
         if value is None or use.contents is not None:
             name = f"{name}{use.name}" if many is None else f"{name}{use.name}/{len(many)}"

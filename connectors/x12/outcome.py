@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from connectors.sdk import Misconfigured
-from connectors.sdk.edi import Fault, Place, Policy
+from connectors.sdk.edi import Fault, Judged, Policy
 from connectors.x12.checked import Checked, CheckedGroup, CheckedInterchange, CheckedSet
 from connectors.x12.events import events_of
 from connectors.x12.examine import check
-from connectors.x12.fault import STANDARD
 from connectors.x12.lossless import Document, text_of
 
 
@@ -26,7 +23,7 @@ class SetOutcome:
 
 
 @dataclass(frozen=True)
-class GroupOutcome:
+class GroupOutcome(Judged):
     """``sets_included`` is GE01 as received."""
 
     functional_identifier: str
@@ -35,13 +32,9 @@ class GroupOutcome:
     faults: list[Fault]
     sets: list[SetOutcome] = field(default_factory=list)
 
-    @property
-    def is_good(self) -> bool:
-        return all(one.severity != "reject" for one in self.faults)
-
 
 @dataclass(frozen=True)
-class InterchangeOutcome:
+class InterchangeOutcome(Judged):
     """``date`` and ``time`` are ISA09 and ISA10. ``holds_acknowledgements``: TA1 segments stand in it."""
 
     control_number: str
@@ -51,10 +44,6 @@ class InterchangeOutcome:
     holds_acknowledgements: bool
     faults: list[Fault]
     groups: list[GroupOutcome] = field(default_factory=list)
-
-    @property
-    def is_good(self) -> bool:
-        return all(one.severity != "reject" for one in self.faults)
 
 
 def outcomes(document: Document, *, strict: bool = False) -> Iterator[InterchangeOutcome]:
@@ -107,23 +96,4 @@ def _interchange(one: CheckedInterchange, groups: list[GroupOutcome]) -> Interch
         any(segment["id"] == "TA1" for segment in one.segments),
         one.faults,
         groups,
-    )
-
-
-def fault_from(told: dict[str, Any]) -> Fault:
-    """A fault from what ``Fault.as_json`` gave. Raises ``Misconfigured`` for a code that no check has."""
-    if told.get("code") not in STANDARD or "message" not in told:
-        raise Misconfigured(
-            f"{told!r:.200} is no fault that x12.read tells",
-            next_action="hand on what x12.read put out, as it is",
-            field="received",
-        )
-    place = Place(told.get("interchange"), told.get("group"), told.get("set"), told.get("path", ""))
-    names = ("segment", "segment_id", "element", "component", "reference", "value", "name")
-    return Fault(
-        told["code"],
-        told["message"],
-        place,
-        told.get("severity", "reject"),
-        **{name: told[name] for name in names if name in told},
     )

@@ -29,21 +29,21 @@ class Placing:
         """Up to IEA, the next ISA or the end of the source."""
         trailer: Segment | None = None
         for run in self._runs():
-            for segment in run:
-                current = self._set
-                if current is not None and segment["id"] not in _CONTROL:
-                    current.append(segment)
-                elif segment["id"] == "IEA":
-                    trailer = segment
+            for part in run:
+                if self._set is not None and (len(part) > 1 or part[0]["id"] not in _CONTROL):
+                    self._set += part
+                elif part[0]["id"] == "IEA":
+                    trailer = part[0]
                 else:
-                    yield from self._place(segment)
+                    for segment in part:
+                        yield from self._place(segment)
             self._check_size(self._set)
             if trailer is not None:
                 break
         yield from self._close_group(None)
         yield InterchangeEnds(trailer)
 
-    def _runs(self) -> Iterator[list[Segment]]:
+    def _runs(self) -> Iterator[Iterator[list[Segment]]]:
         """Runs before the next interchange. An ISA that cannot be read as one is a segment like any other."""
         runs = self._scanner.runs()
         while self._buffer.need(AHEAD) or self._buffer.ahead:

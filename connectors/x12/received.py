@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
-from connectors.sdk import BusinessError, Context, Output
+from connectors.sdk import BlobRef, BusinessError, Context, Output
 from connectors.sdk.edi import Fault, Place
+from connectors.sdk.exchange import Duplicates, SetEntry
+from connectors.sdk.partner import terms_of
+from connectors.sdk.receiving import Digest, Incoming
+from connectors.x12 import schema
 from connectors.x12.checked import Checked, CheckedGroup, CheckedInterchange, CheckedSet
 from connectors.x12.codec import check, parties
-from connectors.x12.events import (
-    Between,
-    Event,
-    GroupBegins,
-    GroupEnds,
-    InterchangeBegins,
-    InterchangeEnds,
-    SetRead,
-)
+from connectors.x12.events import Event, GroupBegins, InterchangeBegins, SetRead, segments_of
 from connectors.x12.fault import fault
+from connectors.x12.ledger import TERMS, answered_by, comes_once, key_of
 from connectors.x12.lossless import Interchange, Segment, text_of
+from connectors.x12.named import set_type
 from connectors.x12.profile import Profile, find, profile
+from connectors.x12.translation import translate, translation
+
+_USAGES = {"T": "test", "P": "production", "I": "information"}
 
 
 class SetOutput(Output):
@@ -70,7 +72,7 @@ class InterchangeAcknowledgementOutput(Output):
 
 class InterchangeOutput(Output):
     """``faults`` are its own and the partner's rules; ``date`` and ``time`` are ISA09 and ISA10. ``duplicate``: it
-    came before, and what it holds was taken then."""
+    came before, and what it holds was taken then; ``answer`` is what it was acknowledged with."""
 
     interchange_control_number: str
     partner: str
@@ -84,10 +86,13 @@ class InterchangeOutput(Output):
     acknowledgements: list[InterchangeAcknowledgementOutput]
     path: str
     duplicate: bool = False
+    answer: BlobRef | None = None
 
 
-class Received:
+class Received(Incoming):
     """One interchange of a partner, taking shape while it is read."""
+
+    terms = TERMS
 
     def __init__(self, interchange: Interchange, partner: str | None, strict: bool, context: Context) -> None:
         self._header = interchange["header"]
@@ -97,28 +102,66 @@ class Received:
         self.partner = partner or self._find(context)
         self._profile = profile(self.partner, context.partner(self.partner))
         self._policy = self._profile.policy(strict=strict)
+        terms = terms_of(self.partner, context.partner(self.partner))
+        self._inward = translation(self._profile, terms).inward()
+        self._version = schema.DEFAULT_VERSION
         self._loose: list[CheckedSet] = []
         self._groups: list[tuple[CheckedGroup, list[CheckedSet]]] = []
         self._checked: CheckedInterchange | None = None
-        self._digest = hashlib.sha256()
-        self.is_duplicate = False
+        self._digest = Digest()
 
     @property
     def digest(self) -> str:
-        """Of its segments as they were read: equal for the same content, whatever stands between segments."""
-        return f"sha256:{self._digest.hexdigest()}"
+        return str(self._digest)
 
     @property
-    def profile(self) -> Profile:
-        return self._profile
+    def place(self) -> Place:
+        return self.checked.place
 
-    def note(self, event: Event) -> None:
-        """A piece of it, for the digest."""
-        for segment in _segments(event):
-            self._digest.update(f"{segment['id']}{segment['elements']}\n".encode("utf-8", "surrogatepass"))
+    @property
+    def duplicates(self) -> Duplicates:
+        return self._profile.duplicates
 
-    def read_sets(self) -> list[tuple[CheckedGroup, CheckedSet]]:
-        """Each with its group, in their order."""
+    @property
+    def is_accepted(self) -> bool:
+        return self.checked.is_good
+
+    def pass_on(self, event: Event) -> Event:
+        """A piece of it, once it counts in the digest, with their codes made ours in a set that is declared."""
+        self._digest.add(segments_of(event))
+        if isinstance(event, GroupBegins):
+            self._version = schema.nearest(text_of(event.header, 8) if event.header else "")
+        if isinstance(event, SetRead) and schema.transaction_set(set_type(event.transaction_set), self._version):
+            translate(event.transaction_set["segments"], self._version, self._inward)
+        return event
+
+    def entries(self) -> list[SetEntry]:
+        return [
+            SetEntry(
+                one.type,
+                one.control_number,
+                group.control_number,
+                key_of(one.type, one.document, _version(group)),
+                answered_by(one.type, one.document, _version(group)),
+                self.checked.is_good and group.is_good and one.is_good,
+            )
+            for group, one in self._read_sets
+        ]
+
+    def comes_once(self, at: int) -> bool:
+        group, one = self._read_sets[at]
+        return comes_once(one.type, one.document, _version(group))
+
+    def note(self, found: Fault) -> None:
+        self.checked.faults.append(found)
+
+    def note_entry(self, at: int, found: Fault) -> None:
+        one = self._read_sets[at][1]
+        one.faults.append(replace(found, place=one.place))
+
+    @cached_property
+    def _read_sets(self) -> list[tuple[CheckedGroup, CheckedSet]]:
+        """Each with its group, in their order; asked for when all are read."""
         return [(group, one) for group, sets in self._groups for one in sets]
 
     def judged(self, found: Fault) -> Fault | None:
@@ -163,6 +206,7 @@ class Received:
             acknowledgements=[self._ta1(one) for one in self.checked.segments if one["id"] == "TA1"],
             path=self.checked.place.path,
             duplicate=self.is_duplicate,
+            answer=self.answer,
         )
 
     def _group(self, group: CheckedGroup) -> GroupOutput:
@@ -233,7 +277,10 @@ class Received:
             message = f"ISA says it is for {receiver.qualifier}/{receiver.id}, which we are not"
             yield fault("receiver_mismatch", message, place, segment_id="ISA", element=8)
         if self.usage != ours.usage:
-            message = f"ISA15 is {self.usage!r}, partner {self.partner} is set up for {ours.usage!r}"
+            message = (
+                f"ISA15 is {self.usage!r} ({_USAGES.get(self.usage, 'unknown')}), partner {self.partner} is set up"
+                f" here for {ours.usage!r} ({_USAGES[ours.usage]}): test and production never cross"
+            )
             yield fault("usage_mismatch", message, place, segment_id="ISA", element=15)
 
 
@@ -245,9 +292,7 @@ def receive(events: Iterable[Event], partner: str | None, strict: bool, context:
         for event in events:
             if isinstance(event, InterchangeBegins):
                 begun.append(Received(event.interchange, partner, strict, context))
-            if begun:
-                begun[-1].note(event)
-            yield event
+            yield begun[-1].pass_on(event) if begun else event
 
     ended = 0
     for one in check(noticing()):
@@ -256,14 +301,5 @@ def receive(events: Iterable[Event], partner: str | None, strict: bool, context:
     return begun
 
 
-def _segments(event: Event) -> Iterable[Segment]:
-    match event:
-        case InterchangeBegins(interchange):
-            return [interchange["header"]]
-        case SetRead(transaction_set):
-            return transaction_set["segments"]
-        case Between(segment):
-            return [segment]
-        case GroupBegins(edge) | GroupEnds(edge) | InterchangeEnds(edge):
-            return [] if edge is None else [edge]
-    return []
+def _version(group: CheckedGroup) -> str:
+    return schema.nearest(text_of(group.header, 8)) if group.header else schema.DEFAULT_VERSION

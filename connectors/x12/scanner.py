@@ -17,6 +17,9 @@ from connectors.x12.lossless import Element, Repeated, Segment
 
 _BLANKS = b" \t\r\n\0\x1a"
 _BINARY = {b"BIN": 1, b"BDS": 2}
+#: Bytes that what follows a segment may be told by, and the shortest stretch that is looked at.
+_SPECIAL, _LEAST = 16, 128
+_CONTROL = frozenset(("GS", "GE", "ST", "SE"))
 
 
 class Scanner:
@@ -32,13 +35,15 @@ class Scanner:
         blanks = bytes(one for one in _BLANKS if one not in signs)
         self._blank = re.compile(b"(?:[" + re.escape(blanks) + b"]|" + re.escape(self._terminator) + b")*")
         self._glue = b""
+        self._reach = PORTION
         self.glue = self._take_glue()
         self._set_glue(self.glue.encode(encoding), blanks)
 
     def _set_glue(self, glue: bytes, blanks: bytes) -> None:
-        """After this, ``_odd`` finds the first terminator that needs a closer look.
+        """After this, ``_odd`` finds the first terminator that needs a closer look, but for those that other glue
+        follows, which ``_other`` finds.
 
-        Its group 1 matches where the glue is another one, else a segment follows that is not like others.
+        Its group 1 matches where more than the glue follows, else it is a segment that is not like others.
         """
         self._glue = glue
         self._end = self._terminator + glue
@@ -48,57 +53,87 @@ class Scanner:
         special = (
             b"(?:BIN|BDS)" + separator + b"|IEA(?:" + separator + b"|" + terminator + b")|ISA[^A-Za-z0-9 \r\n]"
         )
-        other = end + b"(?:[" + re.escape(blanks) + b"]|" + terminator + b")"
-        if glue:
-            other += b"|" + terminator + b"(?!" + re.escape(glue) + b")"
-        self._odd = re.compile(b"(" + other + b")|" + end + b"(?=" + special + b")")
+        follows = b"(?:([" + re.escape(blanks) + b"]|" + terminator + b")|(?=" + special + b"))"
+        self._odd = re.compile(end + follows)  # begins with what is searched for: then it is found fast
+        self._other = re.compile(terminator + b"(?!" + re.escape(glue) + b")")
         self._special = re.compile(special)
 
-    def runs(self) -> Iterator[list[Segment]]:
+    def runs(self) -> Iterator[Iterator[list[Segment]]]:
         """Runs of segments, at most ``PORTION`` bytes each, up to the end of the source.
 
-        A segment that looks like ISA is a run of its own, and so is IEA; who reads on decides what they are.
+        A run comes in parts, each split only when it is asked for, so that one set is in memory as objects: a
+        part is a single segment, or several that are none of GS, ST, SE and GE. A segment that looks like ISA is
+        a run of its own, and so is IEA; who reads on decides what they are.
         """
         buffer = self._buffer
         while buffer.need(AHEAD) or buffer.ahead:
             stop = buffer.at if self._special.match(buffer.raw, buffer.at) else self._regular()
-            yield self._run(stop) if stop > buffer.at else [self._single()]
+            yield self._run(stop) if stop > buffer.at else iter([[self._single()]])
 
     def _regular(self) -> int:
-        """Where the regular stretch that begins here ends; here, where there is none."""
+        """Where the regular stretch that begins here ends; here, where there is none.
+
+        Where stretches are short only a little is looked at each time.
+        """
         buffer, raw, at, end = self._buffer, self._buffer.raw, self._buffer.at, self._end
-        last = raw.rfind(end, at, at + PORTION)
+        last = raw.rfind(end, at, at + self._reach)
         if not buffer.is_whole and last + len(end) + len(self._terminator) > len(raw):
             last = raw.rfind(end, at, max(last, at))
-        if last < 0:
-            return at
-        stop = last + len(end)
-        odd = self._odd.search(raw, at, stop + AHEAD)
-        if odd is None or odd.start() >= stop:
+        stop = last + len(end) if last >= 0 else at
+        regular = self._before_odd(stop) if last >= 0 else at
+        self._reach = min(self._reach * 4, PORTION) if regular == stop else max(self._reach // 4, _LEAST)
+        return regular
+
+    def _before_odd(self, stop: int) -> int:
+        """Where what is regular ends, at the latest at ``stop``."""
+        raw, at, end = self._buffer.raw, self._buffer.at, self._end
+        odd = self._odd.search(raw, at, stop + len(end) + _SPECIAL)
+        first = stop if odd is None or odd.start() >= stop else odd.start()
+        if self._glue and raw.count(self._terminator, at, first) > raw.count(end, at, first):
+            other = self._other.search(raw, at, first)
+            assert other is not None
+            first = other.start()
+        elif first == stop:
             return stop
-        if odd[1] is None:
-            return odd.start() + len(end)
-        before = raw.rfind(end, at, odd.start())
+        elif odd is not None and odd[1] is None:
+            return first + len(end)
+        before = raw.rfind(end, at, first)
         return at if before < 0 else before + len(end)
 
-    def _run(self, stop: int) -> list[Segment]:
+    def _run(self, stop: int) -> Iterator[list[Segment]]:
         piece = self._buffer.raw[self._buffer.at : stop - len(self._end)]
         try:
             text = piece.decode(self._encoding)
         except UnicodeDecodeError:
-            run = [self._of_bytes(one) for one in piece.split(self._end)]
             self._buffer.at = stop
-            return run
+            return ([self._of_bytes(one)] for one in piece.split(self._end))
         texts = text.split(self._end_text)
         if max(map(len, texts)) > min(self._limits.elements, self._limits.segment):
             self._check_limits(texts)
         self._buffer.at = stop
         marks = self._marks
-        if marks.component in text or (marks.repetition and marks.repetition in text):
+        is_simple = not (marks.component in text or (marks.repetition and marks.repetition in text))
+        return self._parts(texts, is_simple)
+
+    def _parts(self, texts: list[str], is_simple: bool) -> Iterator[list[Segment]]:
+        begun = 0
+        for index in [index for index, text in enumerate(texts) if text[:2] in _CONTROL]:
+            if begun < index:
+                yield self._segments(texts[begun:index], is_simple)
+            yield self._segments(texts[index : index + 1], is_simple)
+            begun = index + 1
+        if begun < len(texts):
+            yield self._segments(texts[begun:], is_simple)
+
+    def _segments(self, texts: list[str], is_simple: bool) -> list[Segment]:
+        marks, separator = self._marks, self._marks.element
+        if not is_simple:
             return [_segment(one, marks) for one in texts]
-        separator = marks.element
-        split: list[list[Any]] = [one.split(separator) for one in texts]
-        return [{"id": parts[0], "elements": parts[1:]} for parts in split]
+        segments: list[Segment] = []
+        for text in texts:
+            elements: list[Any] = text.split(separator)
+            segments.append({"id": elements.pop(0), "elements": elements})
+        return segments
 
     def _check_limits(self, texts: list[str]) -> None:
         lengths = (len(one.encode(self._encoding)) + len(self._end) for one in texts)

@@ -3,7 +3,7 @@
 ``elements.json`` is the element dictionary (X12.3), ``segments.json`` the segment directory (X12.22) with its
 syntax notes, and ``<set>.json`` the order, loops and maximum use of segments (X12.1 and the set's own table).
 A version may derive from another and say only what differs (see ``derive``). A set, segment or version is added
-by adding data.
+by adding data, here or in a folder of one's own. Tables that do not fit together raise ``Misconfigured``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
+from connectors.sdk.tables import UNFIT, misfit
 from connectors.x12.derive import load, set_names, version_names
 from connectors.x12.syntax import Note, note
 from connectors.x12.totals import Total, total
@@ -116,7 +117,11 @@ class Contents:
 
 @dataclass(frozen=True, eq=False)
 class SetSchema:
-    """A transaction set without ST and SE. ``totals`` must balance."""
+    """A transaction set without ST and SE. ``totals`` must balance.
+
+    ``key`` is where the named view has the number by which the business knows the document, ``once`` whether a
+    number comes once, and ``answers`` the type of the set that a document of this number answers.
+    """
 
     type: str
     version: str
@@ -124,6 +129,9 @@ class SetSchema:
     functional_identifier: str
     contents: Contents
     totals: tuple[Total, ...] = ()
+    key: tuple[str, ...] = ()
+    once: bool = False
+    answers: str = ""
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -141,8 +149,11 @@ def versions() -> list[str]:
 
 
 def nearest(version: str) -> str:
-    """The declared version for a GS08 such as ``004010VICS``: the same, else the next older, else the oldest."""
-    older = [one for one in versions() if one <= version[:6]]
+    """The declared version for a GS08 such as ``004010VICS``: the same, else that of the standard it names or the
+    next older one, else the oldest."""
+    if version in versions():
+        return version
+    older = [one for one in versions() if one.isdigit() and one <= version[:6]]
     return older[-1] if older and version[:6].isdigit() else DEFAULT_VERSION
 
 
@@ -157,14 +168,20 @@ def transaction_set(set_type: str, version: str = DEFAULT_VERSION) -> SetSchema 
     if set_type not in set_types(version):
         return None
     data = load(version, set_type)
-    return SetSchema(
-        set_type,
-        version,
-        data["title"],
-        data["functional_identifier"],
-        _contents(data["contents"], version),
-        tuple(total(one) for one in data.get("totals", ())),
-    )
+    try:
+        return SetSchema(
+            set_type,
+            version,
+            data["title"],
+            data["functional_identifier"],
+            _contents(data["contents"], version),
+            tuple(total(one) for one in data.get("totals", ())),
+            tuple(data["key"].split("/")) if "key" in data else (),
+            data.get("once", False),
+            data.get("answers", ""),
+        )
+    except UNFIT as error:
+        raise misfit(f"x12/{version}/{set_type}.json", error) from error
 
 
 @cache
@@ -173,8 +190,11 @@ def segment(segment_id: str, version: str = DEFAULT_VERSION) -> SegmentSchema | 
     data = load(version, "segments").get(segment_id)
     if data is None:
         return None
-    slots = tuple(slot for item in data["elements"] for slot in _slots(item, version))
-    return SegmentSchema(segment_id, data["title"], slots, tuple(note(one) for one in data.get("syntax", ())))
+    try:
+        slots = tuple(slot for item in data["elements"] for slot in _slots(item, version))
+        return SegmentSchema(segment_id, data["title"], slots, tuple(note(one) for one in data.get("syntax", ())))
+    except UNFIT as error:
+        raise misfit(f"x12/{version}/segments.json", error, within=segment_id) from error
 
 
 def _contents(items: list[dict[str, Any]], version: str) -> Contents:
@@ -183,8 +203,10 @@ def _contents(items: list[dict[str, Any]], version: str) -> Contents:
 
 def _use(item: dict[str, Any], version: str) -> Use:
     loop = "loop" in item
-    declared = segment(item["loop"] if loop else item["segment"], version)
-    assert declared is not None, f"{item} names a segment that segments.json does not declare"
+    named = item["loop"] if loop else item["segment"]
+    declared = segment(named, version)
+    if declared is None:
+        raise ValueError(f"{item['name']} is a segment {named}, which no segments.json declares")
     return Use(
         declared,
         item["name"],
@@ -210,7 +232,10 @@ def _slots(item: dict[str, Any], version: str) -> Iterator[Slot]:
 
 def _element(item: dict[str, Any], version: str) -> Element:
     """The entry of the dictionary; a segment may narrow or widen it where it stands."""
-    entry = load(version, "elements")[item["element"]] | item
+    dictionary = load(version, "elements")
+    if item["element"] not in dictionary:
+        raise ValueError(f"{item['name']} is an element {item['element']}, which no elements.json declares")
+    entry = dictionary[item["element"]] | item
     return Element(
         item["name"],
         item["element"],

@@ -6,6 +6,7 @@ The match is sufficient, not necessary: what it does not take is looked at eleme
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,7 @@ _DATE = {8: "[12][0-9]{3}" + _DAY, 6: "[0-9]{2}" + _DAY}
 _MINUTE = "(?:[01][0-9]|2[0-3])[0-5][0-9]"
 _TIME = {4: _MINUTE, 6: _MINUTE + "[0-5][0-9]"}
 _MOST_PLANS = 1_000
+_OFTEN = 50
 
 Fields = dict[str, Any]
 Presence = tuple[bool, ...]
@@ -39,10 +41,15 @@ class Shape:
             text = _SEPARATOR.join(elements)  # type: ignore[arg-type]
         except TypeError:
             return None
-        if self._pattern.fullmatch(text) is None or text.count(_SEPARATOR) >= max(len(elements), 1):
+        if text.count(_SEPARATOR) >= (len(elements) or 1):
             return None
         presence = tuple(map(bool, elements))
-        plan = self._plans.get(presence) or self._planned(presence)
+        plan = self._plans.get(presence)
+        if plan is not None:
+            return plan.fields(elements) if plan.is_sound(text) else None
+        if self._pattern.fullmatch(text) is None:
+            return None
+        plan = self._planned(presence)
         return None if plan is None else plan.fields(elements)
 
     def _planned(self, presence: Presence) -> Plan | None:
@@ -51,18 +58,31 @@ class Shape:
             return None
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
-        plan = self._plans[presence] = Plan(self._schema.slots, presence)
+        plan = self._plans[presence] = Plan(self._schema.slots, presence, self._pattern)
         return plan
 
 
 class Plan:
     """Where the elements of a segment go, for one choice of elements that are given."""
 
-    def __init__(self, slots: tuple[Slot, ...], presence: Presence) -> None:
+    def __init__(self, slots: tuple[Slot, ...], presence: Presence, pattern: re.Pattern[str]) -> None:
+        self.is_sound: Callable[[str], Any] = self._counting
+        self._slots, self._presence, self._general, self._uses = slots, presence, pattern.fullmatch, 0
         given = [index for index, is_given in enumerate(presence) if is_given]
         self._is_flat = all(len(slots[index].path) == 1 and _is_simple(slots[index]) for index in given)
         self._names = [str(slots[index].path[0]) for index in given]
         self._steps = [(index, *_target(slots[index])) for index in given]
+
+    def _counting(self, text: str) -> Any:
+        """One choice of elements is matched faster by a pattern of its own, made once it was met often."""
+        self._uses += 1
+        if self._uses == _OFTEN:
+            values = (
+                _value(slot.declared) if is_given else ""
+                for slot, is_given in zip(self._slots, self._presence, strict=False)
+            )
+            self.is_sound = re.compile(_SEPARATOR.join(values)).fullmatch
+        return self._general(text)
 
     def fields(self, elements: list[Value]) -> Fields:
         if self._is_flat:

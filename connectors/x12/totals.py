@@ -72,7 +72,9 @@ def _sum(terms: Sequence[Term], segments: Sequence[Segment]) -> Decimal | None:
     by_id = {term.segment_id: term for term in terms}
     for segment in segments:
         term = by_id.get(segment["id"])
-        amount = Decimal(0) if term is None else term.amount(segment)
+        if term is None:
+            continue
+        amount = term.amount(segment)
         if amount is None:
             return None
         whole += amount

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from difflib import get_close_matches
+from collections.abc import Callable
 from typing import Any
 
 from connectors.sdk import Misconfigured
+from connectors.sdk.drafting import Drafting, many, value_at
 from connectors.sdk.edi import Fault
 from connectors.x12 import schema
 from connectors.x12.delimiters import Delimiters
@@ -43,35 +43,47 @@ def from_named(
     Raises ``DocumentError`` with every fault (unknown name, missing, too long, wrong type, a character that is
     a delimiter, a control character or outside ``encoding``), ``Misconfigured`` for a set that is not declared.
     """
-    shape = declared(set_type, version)
-    writing = _Writing(Repertoire(delimiters.characters(), encoding))
-    flat, paths = fell(document, shape) if isinstance(document, dict) else (document, [])
-    segments = writing.document(flat, shape)
-    whole: list[Segment] = [{"id": "ST", "elements": [set_type, "0001"]}, *segments]
-    found = view({"segments": whole}, shape, delimiters=delimiters, repertoire=writing.repertoire)[1]
-    faults = renamed(writing.faults, shape, paths) + [one for one in found if one.severity == "reject"]
-    if faults:
-        raise DocumentError(set_type, faults)
+    repertoire = Repertoire(delimiters.characters(), encoding)
+    segments, faults = drafted(set_type, document, version, delimiters, repertoire)
+    rejected = [one for one in faults if one.severity == "reject"]
+    if rejected:
+        raise DocumentError(set_type, rejected)
     return segments
 
 
-class _Writing:
-    def __init__(self, repertoire: Repertoire) -> None:
-        self.repertoire = repertoire
-        self.faults: list[Fault] = []
+def drafted(
+    set_type: str,
+    document: dict[str, Any],
+    version: str,
+    delimiters: Delimiters,
+    repertoire: Repertoire,
+    translate: Callable[[list[Segment]], None] = lambda _: None,
+) -> tuple[list[Segment], list[Fault]]:
+    """The same segments with every fault and warning, whatever they are. ``translate`` may change values before
+    they are looked at. Raises ``Misconfigured`` for a set that is not declared."""
+    shape = declared(set_type, version)
+    writing = _Writing(fault)
+    flat, paths = fell(document, shape) if isinstance(document, dict) else (document, [])
+    segments = writing.document(flat, shape)
+    translate(segments)
+    whole: list[Segment] = [{"id": "ST", "elements": [set_type, "0001"]}, *segments]
+    found = view({"segments": whole}, shape, delimiters=delimiters, repertoire=repertoire)[1]
+    return segments, renamed(writing.faults, shape, paths) + found
 
+
+class _Writing(Drafting):
     def document(self, document: Any, shape: SetSchema) -> list[Segment]:
         fields = self._object(document, "")
         segments = self._contents(shape.contents, fields, "")
         self._unknown_names(fields, {use.name for use in shape.contents.uses} | {UNKNOWN}, "")
-        for kept in self._many(fields.get(UNKNOWN)):
+        for kept in many(fields.get(UNKNOWN)):
             self._put_back(kept, segments)
         return segments
 
     def _contents(self, contents: Contents | None, fields: dict[str, Any], name: str) -> list[Segment]:
         segments: list[Segment] = []
         for use in contents.uses if contents is not None else ():
-            given = self._many(fields.get(use.name))
+            given = many(fields.get(use.name))
             for index, value in enumerate(given):
                 place = f"{name}{use.name}/{index}" if use.repeats else f"{name}{use.name}"
                 segments += self._use(use, self._object(value, place), place)
@@ -94,15 +106,15 @@ class _Writing:
         return {"id": shape.id, "elements": elements}
 
     def _element(self, slot: Slot, fields: dict[str, Any], name: str) -> Element:
-        value = _get(fields, slot.path)
-        place = "/".join([name, *map(str, slot.path)])
+        value = value_at(fields, slot.path)
         if not isinstance(slot.declared, Composite):
-            return self._text(value, place)
+            return self._text(value, name, slot.path)
         if value is None:
             return ""
+        place = "/".join([name, *map(str, slot.path)])
         given = self._object(value, place)
         self._unknown_names(given, {one.name for one in slot.declared.components}, f"{place}/")
-        parts = [self._text(given.get(one.name), f"{place}/{one.name}") for one in slot.declared.components]
+        parts = [self._text(given.get(one.name), place, (one.name,)) for one in slot.declared.components]
         while len(parts) > 1 and not parts[-1]:
             parts.pop()
         return parts if len(parts) > 1 else parts[0]
@@ -115,13 +127,11 @@ class _Writing:
                 groups.setdefault(str(slot.path[0]), set()).add(str(slot.path[2]))
                 counts[str(slot.path[0])] = int(slot.path[1]) + 1
         for group, names in groups.items():
-            given = self._many(fields.get(group))
+            given = many(fields.get(group))
             for index, one in enumerate(given):
                 place = f"{name}/{group}/{index}"
                 self._unknown_names(self._object(one, place), names, f"{place}/")
-            if len(given) > counts[group]:
-                message = f"{name}/{group} has {len(given)} entries, at most {counts[group]} have a place"
-                self.faults.append(fault("elements_too_many", message, name=f"{name}/{group}"))
+            self._too_many(given, counts[group], f"{name}/{group}")
 
     def _put_back(self, kept: Any, segments: list[Segment]) -> None:
         entry = self._object(kept, UNKNOWN)
@@ -131,48 +141,6 @@ class _Writing:
             segments.insert(max(position - 2, 0), copy)
         else:
             self._wrong(UNKNOWN, "an object with position and segment", kept)
-
-    def _text(self, value: Any, name: str) -> str:
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            self._wrong(name, "text", value)
-            return ""
-        return value
-
-    def _object(self, value: Any, name: str) -> dict[str, Any]:
-        if isinstance(value, dict):
-            return value
-        self._wrong(name or "document", "an object", value)
-        return {}
-
-    @staticmethod
-    def _many(value: Any) -> list[Any]:
-        if value is None:
-            return []
-        return value if isinstance(value, list) else [value]
-
-    def _wrong(self, name: str, expected: str, value: Any) -> None:
-        message = f"{name} must be {expected}, it is {value!r:.60}"
-        self.faults.append(fault("value_shape", message, name=name))
-
-    def _unknown_names(self, fields: dict[str, Any], names: Collection[str], prefix: str) -> None:
-        for key in fields:
-            if key not in names:
-                close = get_close_matches(str(key), names, 1)
-                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(names))}"
-                message = f"{prefix}{key} is not a name of this view; {hint}"
-                self.faults.append(fault("name_unknown", message, name=f"{prefix}{key}"))
-
-
-def _get(fields: dict[str, Any], path: tuple[str | int, ...]) -> Any:
-    if len(path) == 1:
-        return fields.get(str(path[0]))
-    group, index, name = path
-    many = fields.get(str(group))
-    given = many if isinstance(many, list) else [] if many is None else [many]
-    entry = given[int(index)] if int(index) < len(given) else None
-    return entry.get(name) if isinstance(entry, dict) else None
 
 
 def _is_plain(segment: dict[str, Any]) -> bool:

@@ -13,21 +13,36 @@ _DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9](?:[0-9]{1,2})?)?")
 
 
+_DIGITS, _CAPITALS = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_BASIC = _CAPITALS + _DIGITS + " !\"&'()*+,-./:;?="
+#: The character sets of X12.6, section 3.3: basic, and extended without its national characters.
+SETS = {"basic": frozenset(_BASIC), "extended": frozenset(_BASIC + _CAPITALS.lower() + "%@[]_{}\\|<>~#$")}
+
+
 @dataclass(frozen=True)
 class Repertoire:
-    """Characters that may be used. Delimiters never may, because X12 has no way to escape them."""
+    """Characters that may be used. Delimiters never may, because X12 has no way to escape them. ``only`` narrows
+    them to one of ``SETS``."""
 
     delimiters: str = ""
     encoding: str = "utf-8"
+    only: str = ""
 
     def bad(self, value: str) -> str | None:
         """The first character that may not be used, if there is one."""
-        if value.isascii() and value.isprintable() and not any(c in value for c in self.delimiters):
+        if (
+            not self.only
+            and value.isascii()
+            and value.isprintable()
+            and not any(c in value for c in self.delimiters)
+        ):
             return None
-        return next((c for c in value if not self._may(c)), None)
+        return next((c for c in value if not self.may(c)), None)
 
-    def _may(self, character: str) -> bool:
+    def may(self, character: str) -> bool:
         if character in self.delimiters or ord(character) < 32 or 127 <= ord(character) < 160:
+            return False
+        if self.only and character not in SETS[self.only]:
             return False
         try:
             character.encode(self.encoding)

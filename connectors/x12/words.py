@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
+from connectors.sdk.words import Words
 
 _AK403 = {
     "1": "a mandatory element is missing", "2": "a conditional element is missing", "3": "too many elements",
@@ -42,27 +40,4 @@ _TA105 = {
     "026": "the element separator is not valid", "027": "the component separator is not valid",
     "028": "the delivery date is not valid", "029": "the delivery time is not valid",
 }  # fmt: skip
-_WORDS: Mapping[str, Mapping[str, str]] = {
-    "AK304": _AK304, "AK403": _AK403, "AK502": _AK502, "AK905": _AK905, "TA105": _TA105,
-}  # fmt: skip
-_CODE = re.compile(r"(AK304|AK403|AK502|AK905|TA105) (\w+)")
-
-
-def in_words(error: Any) -> str:
-    """One error as the partner told it (``AK403 7``, or with segment, position, element, value) in words."""
-    if not isinstance(error, Mapping):
-        return _told(str(error))
-    place = "".join(
-        f"{' ' if label else ''}{label} {error[name]}".lstrip() + " "
-        for name, label in (("segment", "segment"), ("position", "at"), ("element", "element"))
-        if error.get(name)
-    ).strip()
-    value = f" ({error['value']!r})" if error.get("value") else ""
-    told = f"{_told(str(error.get('code', '')))}{value}"
-    return f"{place}: {told}" if place else told
-
-
-def _told(code: str) -> str:
-    found = _CODE.fullmatch(code)
-    words = _WORDS[found[1]].get(found[2]) if found else None
-    return f"{words} ({code})" if words else code
+WORDS = Words({"AK304": _AK304, "AK403": _AK403, "AK502": _AK502, "AK905": _AK905, "TA105": _TA105})

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from connectors.sdk.lossless import LosslessView
 from connectors.x12.delimiters import Delimiters, Marks
 from connectors.x12.errors import X12Error
 from connectors.x12.lossless import Document, Interchange, Segment, TransactionSet
 
+VIEW = LosslessView("x12", X12Error)
+_bad, _object, _list, _text = VIEW.bad, VIEW.object_at, VIEW.list_at, VIEW.text_at
 _ENCODINGS = ("utf-8", "latin-1", "ascii")
 
 
@@ -93,7 +96,8 @@ def _segment(segment: Segment, marks: Marks, place: str) -> str:
     """The segment without its terminator."""
     name = _text(segment, "id", place)
     elements = _list(segment, "elements", place)
-    text = marks.element.join([name, *(_element(element, marks, place) for element in elements)])
+    texts = [one if isinstance(one, str) else _element(one, marks, place) for one in elements]
+    text = marks.element.join([name, *texts])
     is_binary = segment.get("binary") is True
     if not is_binary and (text.count(marks.element) != len(elements) or marks.segment in text):
         raise _bad(place, f"segment {name} has an element that holds a delimiter: {text[:80]!r}")
@@ -101,8 +105,7 @@ def _segment(segment: Segment, marks: Marks, place: str) -> str:
 
 
 def _element(element: Any, marks: Marks, place: str) -> str:
-    if isinstance(element, str):
-        return element
+    """Of one that is no text."""
     if isinstance(element, dict) and isinstance(element.get("repeat"), list) and marks.repetition:
         return marks.repetition.join(_composite(one, marks, place) for one in element["repeat"])
     return _composite(element, marks, place)
@@ -134,32 +137,3 @@ def _encode(text: str, encoding: str, place: str) -> bytes:
         return text.encode(encoding)
     except UnicodeEncodeError as error:
         raise _bad(place, f"{text[error.start]!r} cannot be written as {encoding}") from None
-
-
-def _object(value: Any, place: str) -> Any:
-    if not isinstance(value, dict):
-        raise _bad(place, f"an object is expected, not {type(value).__name__}")
-    return value
-
-
-def _list(holder: Any, key: str, place: str) -> list[Any]:
-    value = holder.get(key, [])
-    if not isinstance(value, list):
-        raise _bad(f"{place}/{key}", f"a list is expected, not {type(value).__name__}")
-    return value
-
-
-def _text(holder: Any, key: str, place: str) -> str:
-    value = holder.get(key, "")
-    if not isinstance(value, str):
-        raise _bad(f"{place}/{key}", f"text is expected, not {type(value).__name__}")
-    return value
-
-
-def _bad(place: str, what: str) -> X12Error:
-    return X12Error(
-        f"{place}: {what}",
-        code="view_invalid",
-        next_action="give the JSON that `orderly x12 read --json` prints",
-        details={"pointer": place},
-    )

@@ -9,14 +9,14 @@ key, row = access.api_keys.create("portal", ["hooks:requisition_intake"])    # t
 
 from __future__ import annotations
 
-from runtime.access.api_keys import ApiKey, ApiKeys
+from runtime.access.api_keys import ApiKey, ApiKeys, KeyRefused, allowed
 from runtime.access.sessions import Session, Sessions, csrf_holds, csrf_token
 from runtime.access.users import AccessError, LockedOut, User, Users
 from runtime.store.statements import Backend
 
 __all__ = [
-    "Access", "AccessError", "ApiKey", "ApiKeys", "LockedOut", "Session", "Sessions", "User", "Users",
-    "csrf_holds", "csrf_token",
+    "Access", "AccessError", "ApiKey", "ApiKeys", "KeyRefused", "LockedOut", "Session", "Sessions", "User", "Users",
+    "allowed", "csrf_holds", "csrf_token",
 ]  # fmt: skip
 
 

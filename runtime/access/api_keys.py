@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,9 +33,13 @@ _REVOKE = Statement(
 )
 
 
+class KeyRefused(Exception):
+    """Why nobody is let in; for the log, not for whoever sent the key. Never the key itself."""
+
+
 @dataclass(frozen=True)
 class ApiKey:
-    """Never the key itself. A scope that ends in ``*`` allows what begins like it."""
+    """Never the key itself."""
 
     id: str
     name: str
@@ -44,7 +48,12 @@ class ApiKey:
     revoked_at: datetime | None = None
 
     def allows(self, scope: str) -> bool:
-        return any(scope.startswith(held[:-1]) if held.endswith("*") else scope == held for held in self.scopes)
+        return allowed(self.scopes, scope)
+
+
+def allowed(held: Iterable[str], scope: str) -> bool:
+    """Whether one of those held opens it; one that ends in ``*`` opens what begins like it."""
+    return any(scope.startswith(each[:-1]) if each.endswith("*") else scope == each for each in held)
 
 
 def _read(row: Row) -> ApiKey:
@@ -73,10 +82,16 @@ class ApiKeys(Bound):
         row = self._backend.read(lambda tx: tx.one(_FIND, at))
         return None if row is None else _read(row)
 
-    def verify(self, key: str, scope: str) -> str | None:
-        """The name of a key that is in use and allows the scope."""
+    def verify(self, key: str, scope: str) -> str:
+        """The name of a key that is in use and allows the scope. Raises ``KeyRefused``."""
+        if not key:
+            raise KeyRefused("no API key came")
         found = self.find(key)
-        return found.name if found is not None and found.allows(scope) else None
+        if found is None:
+            raise KeyRefused("the API key is unknown or revoked")
+        if not found.allows(scope):
+            raise KeyRefused(f"the API key {found.name} does not open {scope}")
+        return found.name
 
     def list(self) -> list[ApiKey]:
         """Oldest first, revoked ones too."""

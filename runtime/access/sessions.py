@@ -44,9 +44,6 @@ _SLIDE = Statement(
 _REVOKE = Statement(
     delete(_session).where(_session.c.token_hash == bindparam("hash"), _session.c.client == bindparam("client"))
 )
-_REVOKE_USER = Statement(
-    delete(_session).where(_session.c.user == bindparam("of"), _session.c.client == bindparam("client"))
-)
 _SWEEP = Statement(
     delete(_session).where(_session.c.client == bindparam("client"), _session.c.expires_at <= bindparam("now"))
 )
@@ -107,7 +104,3 @@ class Sessions(Bound):
 
     def revoke(self, token: str) -> None:
         self._backend.transact(lambda tx: tx.run(_REVOKE, {"hash": hashed(token), "client": self.client}))
-
-    def revoke_all(self, user: User) -> int:
-        """How many sessions the user had."""
-        return self._backend.transact(lambda tx: tx.run(_REVOKE_USER, {"of": user.id, "client": self.client}))

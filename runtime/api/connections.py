@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from connectors import sdk
@@ -12,9 +13,14 @@ from runtime.governance.peers import connection_states, pause_end
 from runtime.model.doors import DOORS
 from runtime.model.lints.packs import is_reference, secret_fields
 from runtime.model.pack import ConnectionFile, Pack
+from runtime.model.sought import Said
 from runtime.store.store import NotFound
 
 _HIDDEN = "[secret]"
+_UNITS = {
+    "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1),
+    "ms": timedelta(milliseconds=1),
+}  # fmt: skip
 
 
 class Connections(Desk):
@@ -26,7 +32,13 @@ class Connections(Desk):
         return {
             "client": owner.id,
             "connections": [
-                {"connection": name, "type": file.type, "settings": _shown(file), **states[name]}
+                {
+                    "connection": name,
+                    "type": file.type,
+                    "settings": _shown(file),
+                    "limits": _limits(file),
+                    **states[name],
+                }
                 for name, file in sorted(sound.items())
             ],
             "out": sorted(owner.pack.connections.keys() - sound.keys()),
@@ -55,7 +67,7 @@ class Connections(Desk):
         """Its work is held in order, until it is resumed or until then: an instant (ISO 8601) or how long from now
         (``2h``). Raises ``Misconfigured`` for an unknown name, ``ProblemError``, ``Refused``."""
         owner = self._client(client)
-        end = searched(pause_end, until, owner.gate.now())
+        end = searched(pause_end, until, owner.gate.now(), title="A pause cannot end then")
         self._services.repair(owner.id).pause(name, by, reason, end)
         return {"client": owner.id, "connection": name, **connection_states(owner)[name]}
 
@@ -71,8 +83,7 @@ class Connections(Desk):
         owner = self._client(client)
         if not value:
             raise Misconfigured("the secret is empty", next_action="type it, or pipe it to standard input")
-        self._services.vault.for_client(owner.id).put(name, value)
-        owner.store.audit(by, "secret.set", name)
+        self._services.vault.for_client(owner.id).put(name, value, Said(by))
         files = Pack.read(owner.pack.folder).connections.sound()
         named = {each: _secrets(file.settings) for each, file in files.items()}
         return {
@@ -84,9 +95,8 @@ class Connections(Desk):
     def secrets_delete(self, name: str, *, by: str, client: str = "") -> dict[str, Any]:
         """Raises ``NotFound``."""
         owner = self._client(client)
-        if not self._services.vault.for_client(owner.id).delete(name):
+        if not self._services.vault.for_client(owner.id).delete(name, Said(by)):
             raise NotFound(f"the vault of client {owner.id} has no secret {name!r}")
-        owner.store.audit(by, "secret.deleted", name)
         return {"secret": name, "deleted": True}
 
 
@@ -110,6 +120,23 @@ def _secrets(value: Any) -> set[str]:
     if isinstance(value, list):
         return {name for inner in value for name in _secrets(inner)}
     return {value.removeprefix("vault:")} if isinstance(value, str) and value.startswith("vault:") else set()
+
+
+def _limits(file: ConnectionFile) -> dict[str, Any]:
+    """As the file says them."""
+    made: dict[str, Any] = _as_written(file.limits.model_dump(by_alias=True, exclude_unset=True))
+    return made
+
+
+def _as_written(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_written(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_written(inner) for inner in value]
+    if isinstance(value, timedelta):
+        unit = next(unit for unit in _UNITS if not value % _UNITS[unit])
+        return f"{value // _UNITS[unit]}{unit}"
+    return value
 
 
 def _shown(file: ConnectionFile) -> Any:

@@ -274,7 +274,8 @@ class _Trial:
             key = self.stubs.of(story.run.flow, timer.node)
             if timer.state == "open" and timer.event_type and key is not None and "event" in self.stubs.given[key]:
                 data = self.stubs.given[key]["event"]
-                self.store.publish(EventRow(timer.event_type, timer.event_key or "", data))
+                id = ".".join(filter(None, (timer.node, timer.iteration)))
+                self.store.publish(EventRow(timer.event_type, timer.event_key or "", data, id=id))
                 published = True
         return published
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.api.desk import Desk
+from runtime.model.sought import Said
 from runtime.store import backup
 from runtime.store.restore import HOLDER, Restored
 from runtime.store.vault import key_path
@@ -33,12 +34,10 @@ class Housekeeping(Desk):
         owner = self._client(client)
         restored = Restored(self._services.store.backend(owner.id), owner.id)
         for run in runs:
-            restored.release(run)
-            owner.store.audit(by, "run.released", run)
+            restored.release(run, Said(by))
         released = list(runs)
         if every:
-            released += owner.store.let_go(HOLDER)
-            owner.store.audit(by, "runs.released", "restore", {"runs": len(released)})
+            released += owner.store.let_go(HOLDER, Said(by))
         for run in released:
             self._services.ring(run)
         return {"released": released}

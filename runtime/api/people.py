@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from runtime.access import AccessError, Users
+from runtime.access import AccessError, Users, allowed
 from runtime.api.assigning import Assigning
 from runtime.api.desk import Desk, listed, searched
+from runtime.engine.client import Client
 from runtime.governance.approvals import decide, summary
+from runtime.governance.roles import roles_of
 from runtime.governance.searching import exception_search
 from runtime.governance.views import exception_row, plain, run_row
 from runtime.model.sought import Said
@@ -96,7 +98,11 @@ class People(Desk):
         self, login: str, password: str, *, by: str, mail: str = "", name: str = "", roles: Sequence[str] = (),
         client: str = "",
     ) -> dict[str, Any]:  # fmt: skip
-        """Raises ``AccessError``."""
+        """Raises ``AccessError``, also for a role that means nothing to the client."""
+        known, all_known = roles_of(self._client(client))
+        if all_known:
+            for role in roles:
+                _check_known("role", role, known)
         self._users(client).create(login, password, mail=mail, name=name, roles=roles, by=by)
         return self._user(login, client)
 
@@ -126,10 +132,27 @@ class People(Desk):
         return self._services.access(self._client(client).id).users
 
 
+def _scopes(client: Client) -> list[str]:
+    """``hooks:FLOW`` of every flow that webhooks start, and of those that are out until their file is mended."""
+    flows = [name for name, each in client.registry.releases.items() if each.flow.trigger.type == "webhook"]
+    return [f"hooks:{name}" for name in sorted({*flows, *client.registry.out})]
+
+
+def _check_known(what: str, name: str, known: Sequence[str]) -> None:
+    """Raises ``AccessError`` that names those there are."""
+    if name not in known:
+        raise AccessError(f"there is no {what} {name!r}; there are: {', '.join(known)}")
+
+
 class Keys(Desk):
     def keys_add(self, name: str, scopes: Sequence[str], *, by: str, client: str = "") -> dict[str, Any]:
-        """With ``key``, which nobody can read again. Raises ``AccessError`` for a name in use."""
+        """With ``key``, which nobody can read again. Raises ``AccessError`` for a name in use and for a scope that
+        opens nothing."""
         owner = self._client(client)
+        opens = _scopes(owner)
+        for scope in scopes:
+            if not any(allowed([scope], each) for each in opens):
+                _check_known("scope", scope, ["hooks:*", *opens])
         key, row = self._services.access(owner.id).api_keys.create(name, scopes, by=by)
         return {"client": owner.id, "key": key, **plain(row)}
 

@@ -17,12 +17,15 @@ from runtime.store.store import Refused
 
 
 class Repairs(Assigning):
+    """``run`` is an id, the beginning of one, or the value of a business key of one run."""
+
     def redrive(
         self, run: str, *, by: str, reason: str = "", release: str = PINNED, client: str = ""
     ) -> dict[str, Any]:
         """Goes on from the failed node, with the ``pinned`` release or the ``current`` one. Raises ``NotFound``,
         ``Refused``."""
         owner = self._client(client)
+        run = self._run(owner, run)
         self._services.repair(owner.id).redrive(run, by, reason, release)
         return _shown(owner, run)
 
@@ -35,6 +38,7 @@ class Repairs(Assigning):
         ``not_happened`` names the others. Raises ``NotFound``, ``Refused``, ``NotAccepted``,
         ``IdentityConflict``."""
         owner = self._client(client)
+        run = self._run(owner, run)
         decided = Decided(carry, dict(happened or {}), tuple(not_happened))
         given = body if edited else AS_IT_CAME
         created = self._services.repair(owner.id).reprocess(run, by, reason, given, decided)
@@ -44,6 +48,7 @@ class Repairs(Assigning):
         """What a reprocess begins with: the ``body``, and what it must not do ``once`` more. Raises
         ``NotFound``."""
         owner = self._client(client)
+        run = self._run(owner, run)
         story = owner.store.story(run)
         once = [
             {
@@ -57,11 +62,13 @@ class Repairs(Assigning):
     def undo_plan(self, run: str, *, client: str = "") -> dict[str, Any]:
         """What a cancel with undo takes back, newest first, and what stays. Raises ``NotFound``."""
         owner = self._client(client)
+        run = self._run(owner, run)
         return undo_plan(owner, owner.store.story(run))
 
     def cancel(self, run: str, *, by: str, reason: str, undo: bool = False, client: str = "") -> dict[str, Any]:
         """With ``undo`` what it did is undone first, newest first. Raises ``NotFound``, ``Refused``."""
         owner = self._client(client)
+        run = self._run(owner, run)
         self._services.repair(owner.id).cancel(run, by, reason, undo)
         return _shown(owner, run)
 
@@ -69,6 +76,7 @@ class Repairs(Assigning):
         """Runs of the same key no longer wait for this one; ``next`` goes on now. Raises ``NotFound``,
         ``Refused``."""
         owner = self._client(client)
+        run = self._run(owner, run)
         following = self._services.repair(owner.id).step_aside(run, by, reason)
         return {**_shown(owner, run), "next": following}
 
@@ -78,18 +86,21 @@ class Repairs(Assigning):
     ) -> dict[str, Any]:  # fmt: skip
         """A person's word on an uncertain node. Raises ``NotFound``, ``Refused``."""
         owner = self._client(client)
+        run = self._run(owner, run)
         self._services.repair(owner.id).settle(run, node, iteration, happened, output, by, reason)
         return _shown(owner, run)
 
     def runs_note(self, run: str, *, by: str, note: str, client: str = "") -> dict[str, Any]:
         """Raises ``NotFound``, ``Refused``."""
         owner = self._client(client)
+        run = self._run(owner, run)
         self._services.repair(owner.id).note(run, by, note)
         return {**_shown(owner, run), "note": note}
 
     def runs_assign(self, run: str, assignee: str, *, by: str, note: str = "", client: str = "") -> dict[str, Any]:
         """Raises ``NotFound``, ``ProblemError`` for somebody who is no user or is disabled."""
         owner = self._client(client)
+        run = self._run(owner, run)
         login = self._assignee(assignee, owner.id)
         self._services.repair(owner.id).assign(run, by, login, note)
         return {**_shown(owner, run), "assignee": login}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from runtime.api.desk import Desk, searched
+from runtime.api.desk import Desk, meant, searched
 from runtime.api.trial import traced
 from runtime.engine.client import Client
 from runtime.governance.searching import dead_letters, run_search
@@ -14,11 +14,6 @@ from runtime.governance.waiting import waits_for
 from runtime.model.flow import OperationNode
 from runtime.model.run import Run
 from runtime.store.store import ClientStore, Refused
-
-#: How many runs one business key, or one beginning of an id, may mean.
-_MOST_MEANT = 50
-_ID_LENGTH = 26
-_SHORTEST_BEGINNING = 4
 
 
 class Runs(Desk):
@@ -52,7 +47,7 @@ class Runs(Desk):
         several are meant, ``{"runs": [...]}`` as ``runs_list``. ``waits_for`` says why it does not go on,
         ``repairs`` what people did, newest first. Raises ``NotFound``."""
         owner = self._client(client)
-        found = _meant(owner.store, run)
+        found = meant(owner.store, run)
         if len(found) != 1:
             keys = owner.store.keys_of([each.id for each in found])
             return {"runs": [run_row(each, keys.get(each.id, {})) for each in found], "after": None}
@@ -89,19 +84,6 @@ class Runs(Desk):
                 "ask the sender for a mended one, then resolve the exception"
             )
         return {"run": row.run}
-
-
-def _meant(store: ClientStore, name: str) -> list[Run]:
-    """The run of that id, else those of that business key, else those whose id begins so; newest first."""
-    rows = list(store.runs(key=name, limit=_MOST_MEANT).rows)
-    exact = [row for row in rows if row.id == name]
-    if exact or rows:
-        return exact or rows
-    begins = name.lower()
-    if len(begins) >= _SHORTEST_BEGINNING:
-        after = store.runs(before=begins + "z" * (_ID_LENGTH - len(begins)), limit=_MOST_MEANT).rows
-        rows = [row for row in after if row.id.startswith(begins)]
-    return rows or [store.run(name)]
 
 
 def _connections(client: Client, release: str) -> dict[tuple[str, str], str]:

@@ -22,7 +22,8 @@ _path = click.argument("path", required=False, type=click.Path(exists=True, path
 def lint(path: Path | None, as_json: bool) -> None:
     """Find every mistake in PATH: a flow file, a folder of flows, or a pack; else what this folder holds.
 
-    Prints file, JSON pointer, code, message and suggestion. Exit 1 where there are errors.
+    Prints file, JSON pointer, code, message and suggestion. Exit 1 where there are errors, 2 where there is nothing
+    to lint.
     """
     from runtime.cli.linting import findings_in
     from runtime.governance.views import plain
@@ -36,8 +37,12 @@ def lint(path: Path | None, as_json: bool) -> None:
 
 
 def _tell(findings: list[Finding], errors: int) -> None:
+    from connectors.sdk.visible import visible
+
     for finding in findings:
         click.echo(str(finding))
+        if finding.excerpt:
+            click.echo(visible(finding.excerpt))
     warnings = show.count(len(findings) - errors, "warning")
     click.echo(f"{show.count(errors, 'error')}, {warnings}" if findings else "no findings")
 

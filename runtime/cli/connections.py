@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from runtime.cli import options, served, show
-from runtime.cli.remote import Without, desk
+from runtime.cli.remote import Without, desk, is_served
 from runtime.cli.secret_input import secret
+
+_WORDS = ("true", "false", "null")
 
 
 @click.group()
@@ -29,7 +31,7 @@ def list_connections(data: Path, packs: tuple[Path, ...], client: str, as_json: 
 
 def _tell(told: dict[str, Any]) -> None:
     show.fact("client", told["client"])
-    columns = ("connection", "type", "state", "holds", "by", "until", "why", "settings")
+    columns = ("connection", "type", "state", "holds", "by", "until", "why", "limits", "settings")
     show.table(told["connections"], *columns, none="no connections")
     for name in told["out"]:
         show.fact("out", f"connections/{name}.json cannot be used: `orderly lint` says why", bad=True)
@@ -79,7 +81,8 @@ def pause(
 @click.option("--reason", default="", help="Why; it is kept with what is done.")
 @options.here
 def resume(name: str, reason: str, data: Path, packs: tuple[Path, ...], client: str, as_json: bool) -> None:
-    """End a pause, or try a peer that is out: what was held goes on, the oldest first."""
+    """End a pause, or a wait that the peer asked for (Retry-After), or try a peer that is out: what was held goes
+    on, the oldest first."""
     with desk(data, packs) as door:
         told = door.call("connections_resume", name=name, reason=reason, by=options.me(), client=client)
         show.answer(told, as_json, lambda row: _tell_resumed(row, door.served))
@@ -115,10 +118,20 @@ def _tell_secret(told: dict[str, Any]) -> None:
         show.fact("unused", f"no connection refers to it yet; they refer to {known}", bad=True)
 
 
+_set = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting, or limits.at_once, limits.per_minute, limits.breaker.failures …; auth.user=x nests, lists are"
+    " JSON: allow='[\"10.0.0.0/8\"]'; null takes a key away.",
+)
+
+
 @connection.command("add")
 @click.argument("name")
 @click.option("--type", "type_", required=True, help="Connector, such as sftp, or webhook_hmac, api_key.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting; auth.user=x nests.")
+@_set
 @click.option("--replace", is_flag=True, help="Overwrite the file of that name.")
 @options.here
 def add(
@@ -126,24 +139,57 @@ def add(
     client: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Write connections/NAME.json into the pack. Secrets are references: vault:NAME, env:NAME, file:PATH."""
-    pack = _one_pack(data, packs, client)
+    pack = served.one_pack(data, packs, client)
     path = pack / "connections" / f"{name}.json"
     if path.exists() and not replace:
-        raise click.UsageError(f"{path} is there already: edit it, or say --replace")
-    content = {"$schema": _schema(pack), "type": type_, "settings": _nested(settings)}
-    content = {key: value for key, value in content.items() if value != ""}
+        raise click.UsageError(
+            f"{path} is there already: change it with `orderly connection set`, or say --replace"
+        )
+    content = {"$schema": _schema(pack), "type": type_, "settings": {}}
+    content = _merged({key: value for key, value in content.items() if value != ""}, _given(settings))
+    _write(name, path, pack, content)
+    _answer(name, path, content, data, client, as_json)
+
+
+@connection.command("set")
+@click.argument("name")
+@_set
+@options.here
+def change(
+    name: str, settings: tuple[str, ...], data: Path, packs: tuple[Path, ...], client: str, as_json: bool
+) -> None:
+    """Change settings and limits in connections/NAME.json; what is not named stays as it is."""
+    from runtime.model.pack import read_json
+
+    pack = served.one_pack(data, packs, client)
+    path = pack / "connections" / f"{name}.json"
+    if not path.is_file():
+        raise click.UsageError(f"there is no {path}: `orderly connection add` makes it")
+    if not settings:
+        raise click.UsageError("say what to change: --set KEY=VALUE")
+    content = _merged(read_json(path), _given(settings))
+    _write(name, path, pack, content)
+    _answer(name, path, content, data, client, as_json)
+
+
+def _write(name: str, path: Path, pack: Path, content: dict[str, Any]) -> None:
     _check(name, path, pack, content)
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    told = {"connection": name, "type": type_, "file": str(path)}
-    show.answer(told, as_json, lambda row: _tell_added(row, content["settings"]))
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _tell_added(told: dict[str, Any], settings: Any) -> None:
+def _answer(name: str, path: Path, content: dict[str, Any], data: Path, client: str, as_json: bool) -> None:
+    told = {"connection": name, "type": content["type"], "file": str(path)}
+    which = f" --client {client}" if client else ""
+    show.answer(told, as_json, lambda row: _tell_written(row, content["settings"], is_served(data), which))
+
+
+def _tell_written(told: dict[str, Any], settings: Any, served: bool, which: str) -> None:
     show.fact("wrote", told["file"])
     for reference in _vault(settings):
-        show.fact("next", f"orderly connection set-secret {reference}")
-    show.fact("next", f"restart the server, then orderly connection test {told['connection']}")
+        show.fact("next", f"orderly connection set-secret {reference}{which}")
+    first = "restart the server, then " if served else ""
+    show.fact("next", f"{first}orderly connection test {told['connection']}{which}")
 
 
 def _vault(value: Any) -> list[str]:
@@ -152,22 +198,24 @@ def _vault(value: Any) -> list[str]:
     return [value.removeprefix("vault:")] if isinstance(value, str) and value.startswith("vault:") else []
 
 
-def _one_pack(data: Path, packs: tuple[Path, ...], client: str) -> Path:
-    from runtime.model.pack import Pack
-
-    found = [pack for pack in served.chosen(data, packs) if not client or Pack.read(pack).client == client]
-    if len(found) != 1:
-        raise click.UsageError(
-            "say which pack to write to: --pack DIR"
-            if not found
-            else f"several packs are served ({', '.join(str(pack) for pack in found)}): say --client or --pack"
-        )
-    return found[0]
-
-
 def _schema(pack: Path) -> str:
     """Where the workspace keeps its schemas, as ``orderly init`` lays them out."""
     return "../schemas/connection.schema.json" if (pack / "schemas").is_dir() else ""
+
+
+def _given(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Members of the file: ``limits.at_once=1`` is one of the limits, all else a setting."""
+    made = _nested(settings)
+    limits = {"limits": made.pop("limits")} if "limits" in made else {}
+    return {"settings": made, **limits}
+
+
+def _merged(content: Any, given: Any) -> Any:
+    """What is given, laid over the content; ``null`` takes away."""
+    if not isinstance(content, dict) or not isinstance(given, dict):
+        return given
+    made = {**content, **{key: _merged(content.get(key, {}), value) for key, value in given.items()}}
+    return {key: value for key, value in made.items() if value is not None}
 
 
 def _nested(settings: tuple[str, ...]) -> dict[str, Any]:
@@ -189,7 +237,7 @@ def _nested(settings: tuple[str, ...]) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text) if text[:1] in '{["' or text in ("true", "false") or text.isdigit() else text
+        return json.loads(text) if text[:1] in '{["' or text in _WORDS or text.isdigit() else text
     except ValueError:
         return text
 

@@ -14,6 +14,8 @@ from runtime.cli.remote import desk
 from runtime.cli.repairing import moved
 
 _ROW = ("id", "at", "kind", "owner", "assignee", "flow", "run", "message")
+#: What a narrow terminal leaves out first.
+_LESS = ("assignee", "run", "at", "flow", "owner", "message")
 
 
 @click.group()
@@ -41,7 +43,7 @@ def list_exceptions(
 
 
 def _table(told: dict[str, Any]) -> None:
-    show.table(told["exceptions"], *_ROW, none="no exceptions")
+    show.table(told["exceptions"], *_ROW, none="no exceptions", less=_LESS)
     if told["after"]:
         show.fact("more", f"--before {told['after']}")
 
@@ -203,7 +205,8 @@ def list_approvals(state: str, limit: int, data: Path, packs: tuple[Path, ...], 
         wanted = "" if state == "all" else state
         told = door.call("approvals_list", state=wanted, limit=limit, client=client)
     columns = ("id", "created_at", "flow", "role", "requester", "reason", "state", "run")
-    show.answer(told, as_json, lambda page: show.table(page["approvals"], *columns, none="no approvals"))
+    less = ("state", "created_at", "run", "flow", "requester", "role", "reason")
+    show.answer(told, as_json, lambda page: show.table(page["approvals"], *columns, none="no approvals", less=less))
 
 
 @approvals.command("show")

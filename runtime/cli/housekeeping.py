@@ -109,8 +109,11 @@ def _tell_restore(told: dict[str, Any]) -> None:
     tell_held(told)
     if "vault.key" not in told["keys"]:
         show.fact("keys", f"put the key file back as {told['data']}/vault.key (chmod 600) before you serve")
+    data = told["data"]
     show.fact(
-        "next", f"orderly serve --data {told['data']}; look at what the peers have; orderly runs release --all"
+        "next",
+        f"orderly serve --data {data} (with the PACKs, where those of the backup are not here); look at what the"
+        f" peers have; orderly runs release --all --data {data}",
     )
 
 

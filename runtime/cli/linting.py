@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from runtime.model.lint import Finding, Scope, lint_file, lint_folder
 from runtime.model.pack import BadFile, Pack, base_folder, demo_folder, read_json
 
@@ -12,7 +14,7 @@ _NAMED = {"flow.json", "mapping.jsonata"}
 
 def findings_in(path: Path | None) -> list[Finding]:
     """``path`` is a file, a pack, or a folder of both; without one, what the current folder holds, else the flows
-    that ship."""
+    that ship. Raises ``UsageError`` where there is nothing of the kind."""
     if path is None:
         here = Path.cwd()
         path = here if here != base_folder() and (_packs(here) or _files(here)) else demo_folder()
@@ -21,6 +23,8 @@ def findings_in(path: Path | None) -> list[Finding]:
     packs = _packs(path)
     findings = [finding for pack in packs for finding in lint_folder(pack)]
     loose = [file for file in _files(path) if not any(pack in file.parents for pack in packs)]
+    if not packs and not loose:
+        raise click.UsageError(f"there is nothing to lint in {path}: no pack.json, no flow and no mapping")
     return findings + [finding for file in loose for finding in lint_file(file, scope_around(file))]
 
 

@@ -132,7 +132,8 @@ def list_dead_letters(
 
 def _table(told: dict[str, Any]) -> None:
     columns = ("id", "created_at", "flow", "state", "outcome", "keys", "kind", "assignee", "why")
-    show.table(told["runs"], *columns, none="no runs")
+    less = ("assignee", "kind", "outcome", "created_at", "why", "keys", "flow")
+    show.table(told["runs"], *columns, none="no runs", less=less)
     if told["after"]:
         show.fact("more", f"--before {told['after']}")
 
@@ -162,13 +163,17 @@ def _tell_story(told: dict[str, Any], full: bool) -> None:
     show.fact("keys", ", ".join(f"{name}={value}" for name, value in told["keys"].items()))
     for reason in told["waits_for"]:
         show.fact("waits", reason["text"])
+    if told["reprocess_of"]:
+        show.fact("made from", f"{told['reprocess_of']}, which was reprocessed; its own page says by whom and why")
     for successor in told["reprocessed_as"]:
         show.fact("went on as", successor)
     show.table(told["time_line"], "at", "kind", "node", "connection", "result", "text")
     if told["children"]:
         show.table(told["children"], "id", "flow", "state", "outcome")
     if told["repairs"]:
-        show.table([{**row, **row["details"]} for row in told["repairs"]], "at", "actor", "action", "why", "note")
+        show.table(
+            [{**row, **(row["details"] or {})} for row in told["repairs"]], "at", "actor", "action", "why", "note"
+        )
     for step in told["trace"] if full else []:
         _tell_step(step, "")
     for command in _next(told):
@@ -177,6 +182,8 @@ def _tell_story(told: dict[str, Any], full: bool) -> None:
 
 def _next(told: dict[str, Any]) -> list[str]:
     """What a person does about a run that stands still for good."""
+    if told["reprocessed_as"]:
+        return []
     if told["state"] in ("dead", "exception"):
         return [f"orderly runs redrive {told['id']}    once the cause is mended"]
     paused = [why["connection"] for why in told["waits_for"] if why["kind"] == "connection" and why.get("by")]

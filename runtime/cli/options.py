@@ -41,6 +41,15 @@ threads = click.option(
     "--threads", type=click.IntRange(1, 256), default=16, show_default=True,
     help="Runs at one time: half of them normal work, a quarter each urgent and bulk.",
 )  # fmt: skip
+max_body_bytes = click.option(
+    "--max-body-bytes", type=click.IntRange(1, 2**30), envvar="ORDERLY_MAX_BODY_BYTES", default=5_000_000,
+    show_default=True, help="Larger bodies are refused with 413 (ORDERLY_MAX_BODY_BYTES).",
+)  # fmt: skip
+all_cpus = click.option(
+    "--all-cpus", is_flag=True,
+    help="Let its threads run on any CPU. Left out the process keeps to one, where it does more: only one thread"
+    " of it runs Python at a time.",
+)  # fmt: skip
 reason = click.option("--reason", required=True, help="Why; it is kept with what is done.")
 
 

@@ -48,18 +48,23 @@ def _process(command: Command) -> Command:
 @click.command()
 @_process
 @click.option("--port", type=click.IntRange(0, 65535), default=8620, show_default=True, help="0 takes a free one.")
-def web(port: int, as_json: bool, **given: Any) -> None:
+@options.all_cpus
+@options.max_body_bytes
+def web(port: int, all_cpus: bool, max_body_bytes: int, as_json: bool, **given: Any) -> None:
     """Take webhooks of PACKs and show the console; workers do the work.
 
     docker/README.md tells how several processes work together.
     """
-    settings = _settings("web", given, port=port)
-    serve_until_told(settings, lambda services: _web(services, settings), print_facts, as_json)
+    settings = _settings("web", given, port=port, max_body_bytes=max_body_bytes)
+    serve_until_told(
+        settings, lambda services: _web(services, settings), print_facts, as_json, one_cpu=not all_cpus
+    )
 
 
 @click.command()
 @_process
 @options.threads
+@options.all_cpus
 @click.option(
     "--lane",
     "lanes",
@@ -69,10 +74,14 @@ def web(port: int, as_json: bool, **given: Any) -> None:
     help="Work for this lane only; may be given again. A flow's `lane` says which one a run takes [default: all].",
 )
 @_health_port
-def worker(threads: int, lanes: tuple[str, ...], health_port: int | None, as_json: bool, **given: Any) -> None:
+def worker(
+    threads: int, all_cpus: bool, lanes: tuple[str, ...], health_port: int | None, as_json: bool, **given: Any
+) -> None:
     """Advance the runs of PACKs; as many of these as there is work for."""
     settings = _settings("worker", given, threads=threads, lanes=lanes)
-    serve_until_told(settings, lambda services: _started(services, health_port), print_facts, as_json)
+    serve_until_told(
+        settings, lambda services: _started(services, health_port), print_facts, as_json, one_cpu=not all_cpus
+    )
 
 
 @click.command()
@@ -110,8 +119,7 @@ def _web(services: Services, settings: Settings) -> dict[str, Any]:
 
 
 def _started(services: Services, health_port: int | None) -> dict[str, Any]:
-    """Raises ``Unavailable`` where the address is taken."""
-    from runtime.store.store import Unavailable
+    """Raises ``OSError`` where the address is taken."""
 
     settings = services.settings
     facts: dict[str, Any] = {"role": str(settings.role), "data": str(settings.data), **flows_of(services)}
@@ -125,7 +133,7 @@ def _started(services: Services, health_port: int | None) -> dict[str, Any]:
         try:
             facts["health"] = services.listen_for_health(app, health_port)
         except OSError as error:
-            raise Unavailable(
+            raise OSError(
                 f"cannot listen on {settings.host} port {health_port}: {error}; choose another --health-port"
             ) from error
     services.start()

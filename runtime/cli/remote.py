@@ -105,6 +105,11 @@ def _connected(path: Path, timeout: float) -> socket.socket:
     return made
 
 
+def is_served(data: Path) -> bool:
+    """Whether a server runs on these data."""
+    return Remote(data / "orderly.sock").answers()
+
+
 class _OnTheSpot:
     served = False
 

@@ -82,7 +82,8 @@ def _reprocess(subject: str) -> click.Command:
             if asked.asked or len(ids) > 1:
                 if any(single.values()):
                     raise click.UsageError(
-                        "a corrected message and what is carried over belong to one run: name it"
+                        "a corrected message and what is carried over belong to one run that is done at once: name"
+                        " one run, without --where and --dry-run"
                     )
                 many.repair(
                     door, subject, "reprocess", asked, ids=ids, reason=reason, client=client, as_json=as_json

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8620, show_default=True, help="0 takes a free one.")
 @options.threads
+@options.all_cpus
+@options.max_body_bytes
 @click.option(
     "--relaxed",
     is_flag=True,
@@ -31,25 +33,37 @@ if TYPE_CHECKING:
 @click.option("--pretty", is_flag=True, help="Logs for a person instead of JSON lines.")
 @options.as_json
 def serve(
-    packs: tuple[Path, ...], data: Path, host: str, port: int, threads: int, relaxed: bool, log_level: str,
-    pretty: bool, as_json: bool,
+    packs: tuple[Path, ...], data: Path, host: str, port: int, threads: int, all_cpus: bool, max_body_bytes: int,
+    relaxed: bool, log_level: str, pretty: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Serve PACKs; with none, the built-in demo pack with its simulators."""
+    """Serve PACKs; with none, those that were served last from the same --data, and from a new one the built-in
+    demo pack with its simulators."""
+    from runtime.cli import served
     from runtime.observe.logs import set_up
     from runtime.services import Settings
 
     set_up(log_level, pretty)
-    settings = Settings(data=data, packs=packs, host=host, port=port, threads=threads, relaxed=relaxed)
-    serve_until_told(settings, lambda services: open_doors(services, settings), print_facts, as_json)
+    packs = packs or served.before(data)
+    settings = Settings(
+        data=data,
+        packs=packs,
+        host=host,
+        port=port,
+        threads=threads,
+        max_body_bytes=max_body_bytes,
+        relaxed=relaxed,
+    )
+    serve_until_told(
+        settings, lambda services: open_doors(services, settings), print_facts, as_json, one_cpu=not all_cpus
+    )
 
 
 def open_doors(services: Services, settings: Settings) -> dict[str, Any]:
-    """The doors open and the facts of it. Raises ``Unavailable`` where the address is taken."""
+    """The doors open and the facts of it. Raises ``OSError`` where the address is taken."""
     from runtime.api.control import Control
     from runtime.api.rpc import control_app
     from runtime.cli import served
     from runtime.console.app import create_app
-    from runtime.store.store import Unavailable
 
     app = create_app(services)
     services.start()
@@ -57,7 +71,7 @@ def open_doors(services: Services, settings: Settings) -> dict[str, Any]:
         address = services.listen(app)
         socket = services.listen_locally(control_app(Control(services)))
     except OSError as error:
-        raise Unavailable(
+        raise OSError(
             f"cannot listen on {settings.host} port {settings.port}, or on {settings.data}/orderly.sock: "
             f"{error}; choose another --port (0 takes a free one), or a --data with a shorter path"
         ) from error

@@ -12,6 +12,7 @@ from runtime.console.approvals import ApprovalPages
 from runtime.console.connections import ConnectionPages
 from runtime.console.dead_letters import DeadLetterPages
 from runtime.console.exceptions import ExceptionPages
+from runtime.console.interchanges import InterchangePages
 from runtime.console.many import ManyPages
 from runtime.console.repairing import RepairPages
 from runtime.console.runs import RunPages
@@ -31,5 +32,6 @@ def blueprints(services: Services) -> list[Blueprint]:
         UncertainPages(services).blueprint(),
         RepairPages(services).blueprint(),
         ManyPages(services).blueprint(),
+        InterchangePages(services).blueprint(),
         ConnectionPages(services).blueprint(),
     ]

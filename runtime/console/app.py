@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 from flask import Flask, Response, current_app, make_response, redirect, request, url_for
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
 from connectors.sdk import ConnectorError
 from runtime.console import blueprints, words
@@ -138,7 +138,10 @@ def _http(error: HTTPException) -> Response:
         return make_response(error.get_response())
     kind = error.name.lower().replace(" ", "_")
     more = {"field": error.field} if isinstance(error, BadInput) and error.field else {}
-    return refusal(error.code, kind, error.name, error.description or error.name, **more)
+    answer = refusal(error.code, kind, error.name, error.description or error.name, **more)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return answer
 
 
 def _broken(error: InternalServerError) -> Response:

@@ -55,8 +55,8 @@ class ExceptionPages:
 
     def raw(self, id: str) -> Response:
         """The bytes that could not be taken, as they came."""
-        store = visitor().store
-        return download(store.blobs, store.exception(id).raw, f"{id}.bin")
+        known = visitor()
+        return download(known.store, known.store.exception(id).raw, id, known.user.login)
 
     def assign(self, id: str) -> Response:
         """``{"assignee"}``: to whoever asks where nobody is named; to somebody else with a role for it."""

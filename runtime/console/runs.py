@@ -83,8 +83,8 @@ class RunPages:
 
     def raw(self, run: str) -> Response:
         """The bytes as they came."""
-        story = visitor().store.story(run)
-        return download(visitor().store.blobs, story.raw, f"{run}.bin")
+        known = visitor()
+        return download(known.store, known.store.story(run).raw, run, known.user.login)
 
     def redrive(self, run: str) -> Response:
         """``{"release": "pinned" | "current", "why"}``, both of which may be left out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Response, current_app, g, redirect, request, url_for
+from werkzeug.exceptions import MethodNotAllowed
 
 from runtime.access import User, csrf_holds, csrf_token
 from runtime.console.answers import BadInput, refusal, wants_problem
@@ -69,7 +70,7 @@ class Gate:
     services: Services
 
     def __call__(self) -> Response | None:
-        if request.blueprint == "hooks":
+        if request.blueprint == "hooks" or _no_way_to_send():
             return None
         g.visitor = self._recognise(request.cookies.get(COOKIE, ""))
         if request.endpoint in _UNGUARDED:
@@ -89,6 +90,11 @@ class Gate:
             return None
         session = self.services.access(name).sessions.find(token)
         return None if session is None else Visitor(self.services.clients[name], session.user, token)
+
+
+def _no_way_to_send() -> bool:
+    """A hook asked by another method than it has: refused before anything is read, whoever asks."""
+    return request.path.startswith("/hooks/") and isinstance(request.routing_exception, MethodNotAllowed)
 
 
 def _given_csrf() -> str:

@@ -19,6 +19,7 @@ LONGEST: Final = 40_000
 _COUNTED: Final = 20
 
 _DEAD: Final = Sought(states=(RunState.DEAD,), left_alone=True)
+_UNCERTAIN: Final = Sought(states=(RunState.UNCERTAIN,))
 
 NOTICES: Final = {
     "approved": "Approved. The decision is recorded and the run goes on.",
@@ -33,6 +34,7 @@ NOTICES: Final = {
     "stepped_aside": "Runs of the same key no longer wait for this one.",
     "given": "The run is given to that person.",
     "paused": "The connection is paused. Work for it is held, in order.",
+    "sent": "What was collected goes now.",
     "resumed": "The connection is working again. What was held goes on, the oldest first.",
     "assigned": "The exception is yours.",
     "handed": "The exception is given to that person.",
@@ -88,12 +90,11 @@ def _waiting() -> dict[str, str]:
     known = current_visitor()
     if known is None:
         return {}
-    counts = known.store.counts()
     numbers = {
         "approvals": len(known.store.approvals(limit=_COUNTED + 1).rows),
         "exceptions": len(known.store.exceptions(limit=_COUNTED + 1).rows),
         "dead_letters": len(known.store.found_runs(_DEAD, limit=_COUNTED + 1).rows),
-        "uncertain": counts.get(RunState.UNCERTAIN, 0),
+        "uncertain": len(known.store.found_runs(_UNCERTAIN, limit=_COUNTED + 1).rows),
     }
     return {
         name: f"{_COUNTED}+" if number > _COUNTED else str(number) for name, number in numbers.items() if number

@@ -34,8 +34,18 @@ from runtime.engine.undo import undo_all
 from runtime.engine.walk import Settings, Walk
 from runtime.mapping import EvaluationError, ExpressionError
 from runtime.model import flow as model
-from runtime.model.run import CANCELLED, NOT_READ, Checkpoint, Committed, Lease, OutcomeRow, OutcomeState, RunState
-from runtime.store.store import StaleLease, Store, StoreError, Unavailable
+from runtime.model.run import (
+    CANCELLED,
+    NOT_READ,
+    Checkpoint,
+    Committed,
+    Lease,
+    Loaded,
+    OutcomeRow,
+    OutcomeState,
+    RunState,
+)
+from runtime.store.store import Overtaken, StaleLease, Store, StoreError, Unavailable
 
 log = structlog.get_logger()
 
@@ -70,17 +80,33 @@ class Engine:
 
     def advance(self, run: str, until_reply: bool = False) -> Advanced:
         """Safe to call at any time, any number of times, from any thread."""
-        lease = self.store.acquire(run, self.leases.owner, self.settings.lease)
-        if lease is None:
+        try:
+            begun = self.store.begin(run, self.leases.owner, self.settings.lease)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  logged there, and the run is a dead letter
+            return self._not_begun(run, error)
+        if begun is None:
             return Advanced(None)
-        return self.go_on(lease, until_reply)
+        lease, loaded = begun
+        return self.go_on(lease, until_reply, loaded=loaded)
 
-    def go_on(self, lease: Lease, until_reply: bool = False, deadline: float | None = None) -> Advanced:
-        """The same under a lease that was taken already, as by whoever created the run. With ``until_reply`` the
+    def _not_begun(self, run: str, error: Exception) -> Advanced:
+        """What is stored of the run cannot be read: a person has to look at it."""
+        log.error("run.bug", run=run, exc_info=True)
+        lease = self.store.acquire(run, self.leases.owner, self.settings.lease)
+        return Advanced(None) if lease is None else self._give_up(lease, error)
+
+    def go_on(
+        self, lease: Lease, until_reply: bool = False, deadline: float | None = None, loaded: Loaded | None = None
+    ) -> Advanced:
+        """The same under a lease that there is already, as of whoever created the run. With ``until_reply`` the
         caller is let go where its reply is decided, or at ``deadline`` (``time.monotonic``)."""
         with self.leases.held(lease):
             try:
-                return self._advance(lease, until_reply, deadline)
+                return self._advance(lease, loaded or self.store.load(lease), until_reply, deadline)
+            except Overtaken:
+                log.debug("run.overtaken", run=lease.run, client=lease.client)
             except StaleLease as error:
                 log.warning("run.lease_lost", run=lease.run, client=lease.client, why=str(error))
             except Unavailable as error:
@@ -96,13 +122,12 @@ class Engine:
         what = error.message if isinstance(error, ConnectorError) else f"{error.__class__.__name__} in the engine"
         checkpoint = Checkpoint(state=RunState.DEAD, why=f"{what}; the log says where")
         try:
-            return Advanced(self.store.commit(lease, checkpoint, self.settings.lease).state)
+            return Advanced(self.store.commit(self.leases.as_written(lease), checkpoint, self.settings.lease).state)
         except StoreError as refused:
             log.error("run.not_given_up", run=lease.run, client=lease.client, why=str(refused))
             return Advanced(None)
 
-    def _advance(self, lease: Lease, until_reply: bool, deadline: float | None) -> Advanced:
-        loaded = self.store.load(lease)
+    def _advance(self, lease: Lease, loaded: Loaded, until_reply: bool, deadline: float | None) -> Advanced:
         client = self.clients[lease.client]
         release = client.release(loaded.run.release)
         walk = Walk(
@@ -137,7 +162,11 @@ class Engine:
             halt = walk.uncaught(failed)
             committed = walk.commit(state=halt.state, due_at=halt.due_at, why=halt.why)
         except Halted as halt:
-            committed = walk.commit(state=halt.state, due_at=halt.due_at, why=halt.why, held_by=halt.held_by)
+            committed = walk.commit(
+                state=halt.state, due_at=halt.due_at, why=halt.why, held_by=halt.held_by, stopped=halt.stopped
+            )
+            if halt.stopped and committed.state is RunState.READY:
+                walk.client.gate.refresh()
         except Replied:
             return RunState.READY
         return _shown(committed)

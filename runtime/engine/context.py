@@ -13,6 +13,7 @@ from connectors.sdk.exchange import Exchange
 from runtime.engine.client import Client
 from runtime.engine.peers import ConnectionDesk
 from runtime.model.ids import effect_key
+from runtime.model.run import source_cursor
 
 
 class NodeContext(ConnectionDesk):
@@ -57,13 +58,24 @@ class NodeContext(ConnectionDesk):
                 next_action=f"add partners/{name}.json; there are: {', '.join(sorted(self._partners)) or 'none'}",
                 field="partner",
             )
-        return self._partners[name]
+        found = self._partners[name]
+        begun, now = found.get("environment"), self._owner.pack.file.environment
+        if begun is not None and begun != now:
+            raise Misconfigured(
+                f"this run began when the pack ran in {begun}, it runs in {now} now: partner {name!r} is another",
+                next_action="reprocess the document: a new run takes the profile of today's environment",
+                field="partner",
+            )
+        return found
 
     def partners(self) -> Mapping[str, Mapping[str, Any]]:
         return self._partners
 
     def resolve(self, kind: str, code: str, scheme: str = "") -> Mapping[str, Any] | None:
         return self._owner.masterdata.resolve(kind, code, scheme)
+
+    def cursor(self) -> Any:
+        return self._owner.store.cursor(source_cursor(self.flow))
 
     def content(self, content: Content) -> bytes:
         return content.encode() if isinstance(content, str) else self.blobs.read(content)

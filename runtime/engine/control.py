@@ -15,6 +15,7 @@ from typing import Any
 
 from connectors.sdk import BusinessError, Misconfigured, seconds
 from runtime.engine.door import Door
+from runtime.engine.expecting import expectations
 from runtime.engine.failure import EndRun, Halted, NodeFailed
 from runtime.engine.scope import Frame
 from runtime.engine.walk import Walk
@@ -58,6 +59,8 @@ def run_publish(walk: Walk, node: model.PublishNode, frame: Frame) -> OutcomeRow
         key = next(iter(walk.loaded.keys.values()), "")
     data = _present(walk.scope.value(given.data, frame, node.id))
     event = EventRow(str(walk.scope.value(given.event, frame, node.id)), str(key), data, node=node.id)
+    for row in expectations(walk, node, frame):
+        walk.pending.add("expectations", row)
     walk.pending.add("events", event)
     return walk.finish(node, frame, {"event": event.type, "key": event.key})
 

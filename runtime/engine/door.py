@@ -11,6 +11,7 @@ from connectors.sdk import BusinessError
 from runtime.engine.client import Client
 from runtime.mapping import Functions, is_expression
 from runtime.mapping.schema import Violation, validate
+from runtime.model.partner import PARTNER_NAME
 from runtime.model.release import NotCanonical, Release, digest
 from runtime.model.run import LANES, Caller, NewRun
 
@@ -86,19 +87,33 @@ class Door:
         lane = self._text(release, release.flow.lane, body, headers)
         return lane if lane in LANES else "normal"
 
+    def batched(self, release: Release, data: Any, headers: Any) -> tuple[str, bool]:
+        """For which partner an event is collected, and whether it is urgent. Raises ``BusinessError`` where it
+        names no partner, or an evaluation error."""
+        batch = release.flow.trigger.batch
+        assert batch is not None
+        partner = self._value(release, batch.partner, data, headers, "trigger.batch")
+        if not isinstance(partner, str) or not PARTNER_NAME.fullmatch(partner):
+            raise BusinessError(
+                f"{batch.partner} of {release.flow.flow} gives no name of a partner for this event",
+                kind="invalid_document", field="trigger.batch.partner",
+                next_action="publish the event with the name of its partner, as its file in partners/ is called",
+            )  # fmt: skip
+        return partner, self._value(release, batch.urgent, data, headers, "trigger.batch") is True
+
     def called(self, flow: str, body: Any, caller: Caller) -> NewRun:
         release = self.client.current(flow)
         return self.new_run(release, body, source="call", caller=caller)
 
     def _text(self, release: Release, source: str, body: Any, headers: Any) -> str | None:
+        return word(self._value(release, source, body, headers))
+
+    def _value(self, release: Release, source: str, body: Any, headers: Any, place: str = "identity") -> Any:
         if not is_expression(source):
             return source
-        expression = release.expression(source[1:], f"{release.flow.flow}/identity")
+        expression = release.expression(source[1:], f"{release.flow.flow}/{place}")
         bound = {"headers": headers, "client": {"id": self.client.id}, "env": dict(self.client.variables)}
-        value = expression.evaluate(
-            body, {n: v for n, v in bound.items() if n in expression.variables}, Functions()
-        )
-        return word(value)
+        return expression.evaluate(body, {n: v for n, v in bound.items() if n in expression.variables}, Functions())
 
 
 def _digest(flow: str, body: Any) -> str:

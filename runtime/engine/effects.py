@@ -7,9 +7,9 @@ when the intent was committed; nothing is evaluated twice.
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -27,6 +27,7 @@ from connectors.sdk import (
     Step,
 )
 from runtime.engine.context import NodeContext
+from runtime.engine.expecting import expectations
 from runtime.engine.failure import Halted, by_faults, error_of, state_of
 from runtime.engine.retry import next_try
 from runtime.engine.scope import Frame
@@ -36,7 +37,6 @@ from runtime.model.flow import LookUp, OperationNode, Retry, Undo
 from runtime.model.run import (
     AttemptRow,
     ExceptionRow,
-    ExpectationRow,
     IntentRow,
     IntentState,
     OutcomeRow,
@@ -144,21 +144,23 @@ class Execution:
         attempt = row.attempts + 1 if row is not None else 1
         fresh = intent is None or (row is None and intent.state is not IntentState.OPEN)
         if intent is not None and intent.effect == Effect.ONCE and intent.state is IntentState.OPEN:
-            raise self._uncertain(intent, attempt, "the process stopped after the intent and before the outcome")
-        with self._through(self.node.connection if fresh or intent is None else intent.connection):
+            raise self._uncertain(intent, attempt, self._cut_off(intent, attempt))
+        connection = self.node.connection if fresh or intent is None else intent.connection
+        with self.walk.through(connection, self.node.id):
             return self._first(attempt) if fresh or intent is None else self._again(intent, attempt)
+
+    def _cut_off(self, intent: IntentRow, attempt: int) -> str:
+        """A send of which nobody could write down what came of it; what is told of it."""
+        why = "the process stopped after the intent and before the outcome"
+        error = OutcomeUnknown(f"{why}: whether anything was sent is not known")
+        self._attempted(attempt, "send", intent.opened_at or self.walk.now, "cut off", error, intent.parameters)
+        return why
 
     def take_in(self, row: OutcomeRow) -> OutcomeRow:
         """What a person or a late answer said happened becomes an outcome like any other, with its undo."""
         taken = replace(row, unread=False, undo=self._undo(row.output))
         self.walk.effect_happened(taken)
         return taken
-
-    def _through(self, connection: str | None) -> AbstractContextManager[None]:
-        """A place at the peer. Nothing is written before it is given: a run that has to wait keeps its attempts."""
-        if connection is None:
-            return nullcontext()
-        return self.walk.client.gate.through(connection, self.node.id, self.walk.loaded.run)
 
     def _again(self, intent: IntentRow, attempt: int) -> OutcomeRow:
         """A ``once`` effect that did not happen is under way again only after its intent is: a crash from here
@@ -191,7 +193,7 @@ class Execution:
         if effect is Effect.NONE:
             self.walk.before_io()
         else:
-            self.walk.before_effect(intents=(intent,), expectations=self._expectations())
+            self.walk.before_effect(intents=(intent,), expectations=expectations(self.walk, self.node, self.frame))
         if effect is Effect.ONCE:
             self._doubt_if_forgotten(intent, self.walk.loaded.intents.get(self.position), attempt)
         return self._send(intent, attempt)
@@ -207,15 +209,6 @@ class Execution:
             "type": look_up.type, "connection": look_up.connection or self.node.connection,
             "parameters": self._value(look_up.parameters),
         }  # fmt: skip
-
-    def _expectations(self) -> tuple[ExpectationRow, ...]:
-        return tuple(
-            ExpectationRow(
-                self.node.id, self.frame.iteration, str(self._value(expect.event)), str(self._value(expect.key)),
-                expect.within.total_seconds(),
-            )
-            for expect in self.node.expect
-        )  # fmt: skip
 
     def _send(self, intent: IntentRow, attempt: int) -> OutcomeRow:
         started = self.walk.now
@@ -342,20 +335,33 @@ class Execution:
         )  # fmt: skip
         if not settles:
             self._person(why)
-        return self.walk.halt(row, RunState.UNCERTAIN, f"{self.node.id}: did it happen? {why}")
+        return self.walk.halt(row, RunState.UNCERTAIN, self._doubt(due, why))
+
+    def _doubt(self, due: datetime | None, why: str) -> str:
+        """A question to a person only where nobody else will be asked."""
+        if due is None:
+            return f"{self.node.id}: did it happen? {why}"
+        return f"{self.node.id}: {why}; whether it happened is looked up at {due:%H:%M:%S} UTC"
 
     def _ask(self, row: OutcomeRow, intent: IntentRow) -> OutcomeRow:
         look_up = self.node.look_up
         why = (row.error or {}).get("message", "")
         if not isinstance(look_up, LookUp) or intent.look_up is None or row.due_at is None:
-            raise Halted(RunState.UNCERTAIN, None, f"{self.node.id}: did it happen? {why}")
+            raise Halted(RunState.UNCERTAIN, None, self._doubt(None, why))
         if _ahead(row.due_at, self.walk.now):
-            raise Halted(RunState.UNCERTAIN, row.due_at, f"{self.node.id}: did it happen? {why}")
-        answer = self._answer_of(row, intent.look_up)
+            raise Halted(RunState.UNCERTAIN, row.due_at, self._doubt(row.due_at, why))
+        started, answer = self._answer_of(row, intent.look_up)
+        looked_up = partial(
+            self._attempted, row.attempts, "look_up", started, error=None, given=intent.look_up["parameters"]
+        )
         try:
-            if self.walk.scope.true(look_up.found, self.frame, self.node.id, answer.output):
-                return self._found(row, answer, look_up)
+            found = self.walk.scope.true(look_up.found, self.frame, self.node.id, answer.output)
+            taken = self._found(row, answer, look_up) if found else None
+            looked_up(result="found" if found else "not found")
+            if taken is not None:
+                return taken
         except MappingError as error:
+            looked_up(result="not read")
             self._person(f"the answer of the look-up cannot be read: {error}")
             raise self.walk.halt(
                 replace(row, due_at=None), RunState.UNCERTAIN, f"{self.node.id}: {error}"
@@ -365,7 +371,7 @@ class Execution:
             raise self.walk.halt(replace(row, due_at=None), RunState.UNCERTAIN, f"{self.node.id}: did it happen?")
         self.walk.record(replace(row, state=OutcomeState.RETRYING, name="retrying", due_at=self.walk.now))
         self.walk.commit(intents=(replace(intent, state=IntentState.NOT_DONE),))
-        with self._through(intent.connection):
+        with self.walk.through(intent.connection, self.node.id):
             return self._again(intent, row.attempts + 1)
 
     def _has_another_key(self) -> bool:
@@ -374,11 +380,12 @@ class Execution:
         restored = self.walk.loaded.restored_at
         return restored is not None and self.walk.loaded.run.created_at >= restored
 
-    def _answer_of(self, row: OutcomeRow, asked: dict[str, Any]) -> Answer:
-        """What the peer says of an uncertain effect. Leaves by ``Halted`` where it cannot be asked yet."""
+    def _answer_of(self, row: OutcomeRow, asked: dict[str, Any]) -> tuple[datetime, Answer]:
+        """When it was asked, and what the peer says of an uncertain effect. Leaves by ``Halted`` where it cannot be
+        asked yet."""
         started = self.walk.now
         try:
-            with self._through(asked["connection"]):
+            with self.walk.through(asked["connection"], self.node.id):
                 self.walk.before_io()
                 crash.before_send("look_up")
                 answer = perform(
@@ -388,14 +395,13 @@ class Execution:
                 crash.after_send("look_up")
         except Halted as halt:
             state = RunState.HELD if halt.state is RunState.HELD else RunState.UNCERTAIN
-            raise Halted(state, halt.due_at, halt.why, halt.held_by) from None
+            raise Halted(state, halt.due_at, halt.why, halt.held_by, halt.stopped) from None
         except ConnectorError as error:
             if asked["connection"] is not None:
                 self.walk.client.gate.failed(asked["connection"], error)
             raise self._not_answered(row, started, error, asked) from error
         self._answered(asked["connection"])
-        self._attempted(row.attempts, "look_up", started, answer.name, None, asked["parameters"])
-        return answer
+        return started, answer
 
     def _found(self, row: OutcomeRow, answer: Answer, look_up: LookUp) -> OutcomeRow:
         output = answer.output

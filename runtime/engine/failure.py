@@ -22,14 +22,18 @@ class EndRun(Exception):
 
 
 class Halted(Exception):
-    """This branch cannot go on now; ``state`` is what the run will show for it, ``held_by`` who holds it."""
+    """This branch cannot go on now; ``state`` is what the run will show for it, ``held_by`` who holds it, and
+    ``stopped`` whether that one is paused or out."""
 
-    def __init__(self, state: RunState, due_at: datetime | None, why: str, held_by: str = "") -> None:
+    def __init__(
+        self, state: RunState, due_at: datetime | None, why: str, held_by: str = "", stopped: bool = False
+    ) -> None:
         super().__init__(why)
         self.state = state
         self.due_at = due_at
         self.why = why
         self.held_by = held_by
+        self.stopped = stopped
 
 
 class NodeFailed(Exception):

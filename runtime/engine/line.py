@@ -66,11 +66,12 @@ class Line:
         """So many are being called; ``called`` follows."""
         self._being_called += wanted
 
-    def called(self, runs: Sequence[str], wanted: int) -> None:
-        """These come. Where they are fewer than wanted nobody is left, but for who joined a moment ago."""
+    def called(self, runs: Sequence[str], wanted: int, *, more: bool) -> None:
+        """These come, of so many that were wanted. Without ``more`` nobody is left, but for who joined a moment
+        ago."""
         now = time.monotonic()
         self._being_called -= wanted
         self._called |= dict.fromkeys(runs, now)
-        if len(runs) < wanted:
+        if not more:
             self._behind = 0
             self.stands = now - self._joined_at < _ON_ITS_WAY

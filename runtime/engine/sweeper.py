@@ -1,5 +1,5 @@
 """Rings what is runnable and not leased: due waits, retries, leases that ran out, rings that were lost. Raises
-what is overdue."""
+what is overdue, and keeps the exchange ledger."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from runtime.model.run import LANES
 from runtime.store.store import Store, StoreError
 
 log = structlog.get_logger()
+
+#: In seconds: what is due and was rung is not looked at again for so long, for it stands in line for a worker.
+_REST = 0.2
+#: In seconds: how often the exchange ledger is looked at.
+_FOLLOW_UP = 5.0
 
 
 class Sweeper:
@@ -38,6 +43,7 @@ class Sweeper:
         self._grace = grace
         self._on_duty = on_duty
         self._rung: dict[str, float] = {}
+        self._followed: float | None = None
         self._background = Background("sweeper", self._work)
 
     @property
@@ -62,13 +68,26 @@ class Sweeper:
             self._rung[run] = now
         for client, row in self._store.overdue():
             log.warning("expectation.overdue", client=client, event=row.event_type, key=row.event_key)
+        self._follow_up(now)
         return len(fresh)
+
+    def _follow_up(self, now: float) -> None:
+        """Nobody waits for it, so it is not done at every pass."""
+        if self._followed is not None and now - self._followed < _FOLLOW_UP:
+            return
+        self._followed = now
+        for late in self._store.follow_up():
+            log.warning(
+                "acknowledgement.overdue", client=late.client, partner=late.partner, number=late.number,
+                exception=late.exception,
+            )  # fmt: skip
 
     def _pause(self) -> float:
         due = self._store.next_due()
         if due is None:
             return self._longest
-        return min(self._longest, max(self._shortest, (due - self._store.now()).total_seconds()))
+        ahead = (due - self._store.now()).total_seconds()
+        return min(self._longest, max(self._shortest, ahead if ahead > 0 else _REST))
 
     def _work(self) -> float:
         if not self._on_duty():

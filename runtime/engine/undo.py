@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -42,7 +41,7 @@ def _undo(walk: Walk, row: OutcomeRow) -> None:
     if undo["effect"] == "once":
         row = replace(row, undo={**undo, "sent": True})
     try:
-        with walk.client.gate.through(name, row.node, walk.loaded.run) if name is not None else nullcontext():
+        with walk.through(name, row.node):
             walk.record(row)
             walk.commit()
             crash.before_send("undo")

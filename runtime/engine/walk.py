@@ -11,12 +11,14 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runtime.engine.door import word
 from runtime.engine.failure import Halted, NodeFailed, Replied, error_of
+from runtime.engine.gate import Asker
 from runtime.engine.leases import Leases
 from runtime.engine.scope import Frame, Scope
 from runtime.mapping import EvaluationError, ExpressionError
@@ -135,7 +137,7 @@ class Walk:
 
     def still_held(self) -> bool:
         """False once a beat found that another worker took the run."""
-        return self.leases.holds(self.lease)
+        return not self.lease.written or self.leases.holds(self.lease)
 
     # rows
 
@@ -199,6 +201,13 @@ class Walk:
 
     # commits
 
+    def through(self, connection: str | None, node: str) -> AbstractContextManager[None]:
+        """A place at the peer. Nothing is written before it is given: a run that has to wait keeps its attempts."""
+        if connection is None:
+            return nullcontext()
+        asker = Asker(self.loaded.run, self.leases, self.settings.lease)
+        return self.client.gate.through(connection, node, asker)
+
     def commit(self, **more: Any) -> Committed:
         """Everything pending and ``more`` in one transaction. Raises ``StaleLease``, ``IdentityConflict``."""
         with self.pending.lock:
@@ -209,12 +218,16 @@ class Walk:
         for kind, rows in list(more.items()):
             if isinstance(rows, tuple) and kind in taken:
                 more[kind] = taken.pop(kind) + rows
-        checkpoint = Checkpoint(**{**taken, **more}, reply=self.pending.reply)
+        checkpoint = Checkpoint(**taken, **more, reply=self.pending.reply, expects=self.release.expects)
         try:
             committed = self.store.commit(self.lease, checkpoint, self.settings.lease)
         except BaseException:
             self._put_back(checkpoint)
             raise
+        if not self.lease.written:
+            self.lease = replace(self.lease, written=True)
+            if checkpoint.state is None:
+                self.leases.hold(self.lease)
         if self.pending.reply is not None:
             self.reply, self.pending.reply = self.pending.reply, None
         self.checkpoint_at = committed.at
@@ -287,8 +300,9 @@ class Walk:
         has, due when the earliest is."""
         first = min(halts, key=lambda halt: _WORST.index(halt.state))
         dues = [halt.due_at for halt in halts if halt.due_at is not None]
-        holders = [halt.held_by for halt in halts if halt.state is first.state and halt.held_by]
-        return Halted(first.state, min(dues, default=None), first.why, next(iter(holders), ""))
+        held = [halt for halt in halts if halt.state is first.state and halt.held_by]
+        holder, stopped = (held[0].held_by, held[0].stopped) if held else ("", False)
+        return Halted(first.state, min(dues, default=None), first.why, holder, stopped)
 
     def failed(
         self, node: NodeBase, frame: Frame, error: BaseException, state: OutcomeState, **more: Any

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ from typing import Any
 from connectors.sdk import ConnectorError
 from runtime.engine.client import Client
 from runtime.governance.certificates import Unreadable, of_settings
+from runtime.governance.collected import collected
 from runtime.governance.finding import Finding, Findings, Status, error, ok, warning
 from runtime.model.doors import DOORS
+from runtime.model.run import RunState
 from runtime.store import health
+from runtime.store.aside import left_behind
 from runtime.store.restore import HOLDER
 from runtime.store.shared import SharedStore
 from runtime.store.sqlite import SqliteStore
@@ -32,6 +35,9 @@ _LATE, _VERY_LATE = timedelta(minutes=1), timedelta(minutes=10)
 _SKEW, _GREAT_SKEW = timedelta(seconds=2), timedelta(seconds=30)
 _SOON = timedelta(days=30)
 _OLD_BACKUP = timedelta(days=7)
+_STANDS_STILL = {
+    RunState.DEAD: "dead letters", RunState.EXCEPTION: "stopped by an exception", RunState.UNCERTAIN: "uncertain",
+}  # fmt: skip
 
 
 # files
@@ -51,6 +57,16 @@ def disk(folder: Path, usage: Callable[[Path], Any] = shutil.disk_usage) -> Find
             yield warning("disk", what, why, advice)
         else:
             yield ok("disk", what)
+
+
+def unfinished(places: Iterable[Path]) -> Findings:
+    """Backups and restores in these folders that were killed while they were made."""
+    for place in sorted({place.resolve() for place in places if place.is_dir()}):
+        for left in left_behind(place):
+            yield warning(
+                "unfinished", f"{left} is what a killed backup or restore left", "it takes room and is of no use",
+                "remove it, or let the next backup or restore beside it do so",
+            )  # fmt: skip
 
 
 def key_file(data: Path, environment: Mapping[str, str] = os.environ) -> Findings:
@@ -73,8 +89,8 @@ def key_file(data: Path, environment: Mapping[str, str] = os.environ) -> Finding
 # the store
 
 
-def database(store: SharedStore) -> Findings:
-    """Of an SQLite file: sound, can be written, and its log of commits not too long."""
+def database(store: SharedStore, served: bool = True) -> Findings:
+    """Of an SQLite file: sound, can be written, its log of commits not too long. ``served``: by this process."""
     if not isinstance(store, SqliteStore):
         return
     if damage := store.damage():
@@ -88,7 +104,8 @@ def database(store: SharedStore) -> Findings:
             "free some space on its disk, or look at the system log; then it goes on by itself",
         )  # fmt: skip
     else:
-        yield ok("store", f"{store.path} is sound; process {_holder(store.path)} has it")
+        has = f"process {os.getpid()} has it" if served else "no server has it"
+        yield ok("store", f"{store.path} is sound; {has}")
     log = store.path.with_name(store.path.name + "-wal")
     size, whole = (log.stat().st_size if log.exists() else 0), store.path.stat().st_size
     what = f"the log of commits is {size // _MEGABYTE:,} MB long, the database {whole // _MEGABYTE:,} MB"
@@ -107,10 +124,6 @@ def _unwritable(store: SqliteStore) -> str:
     except Unavailable as refusal:
         return str(refusal)
     return ""
-
-
-def _holder(path: Path) -> str:
-    return path.with_name(path.name + ".lock").read_text().strip() or "unknown"
 
 
 def queue(store: SharedStore, served: bool) -> Findings:
@@ -156,8 +169,8 @@ def clock(store: SharedStore, system: datetime) -> Findings:
 # clients
 
 
-def secrets(client: Client, vault: ClientVault) -> Findings:
-    """Every one of them opens."""
+def secrets(client: Client, vault: ClientVault, which: str = "") -> Findings:
+    """Every one of them opens. ``which`` is what commands need to know the client by, here and below."""
     names = vault.names()
     try:
         for name in names:
@@ -165,7 +178,8 @@ def secrets(client: Client, vault: ClientVault) -> Findings:
     except VaultError as failure:
         yield error(
             "secrets", str(failure), "connections that need it cannot be used",
-            "put the key file back, or store the secret again: orderly connection set-secret", client.id,
+            f"put the key file back, or store the secret again: orderly connection set-secret NAME{which}",
+            client.id,
         )  # fmt: skip
         return
     yield ok("secrets", f"{len(names)} secrets open", client.id)
@@ -182,7 +196,13 @@ def connection(client: Client, name: str, answer: Mapping[str, Any]) -> Findings
     state = client.gate.state(name)
     if state.paused:
         why = f"paused by {state.by}: its runs are held" if state.by else "its runs are held"
-        yield warning(check, f"paused: {state.why}", why, "resume it when its cause is gone", client.id)
+        yield warning(
+            check,
+            f"paused: {state.why}" if state.why else "paused",
+            why,
+            "resume it when its cause is gone",
+            client.id,
+        )
 
 
 def certificates(client: Client, name: str, now: datetime) -> Findings:
@@ -223,12 +243,58 @@ def flows(client: Client) -> Findings:
         yield ok("flow", f"all {len(client.registry.releases)} flows are served", client.id)
 
 
-def held(store: SharedStore, client: Client) -> Findings:
+def strangers(store: SharedStore, served: Sequence[str]) -> Findings:
+    """Clients that the store knows and no pack serves."""
+    if others := sorted(set(store.client_names()) - set(served)):
+        yield warning(
+            "clients", f"no pack is served for {', '.join(others)}",
+            "their messages are refused and their runs stand still",
+            "serve their packs too, or export and delete them once they are gone for good",
+        )  # fmt: skip
+
+
+def people(client: Client, which: str = "") -> Findings:
+    """What stands still until a person does something."""
+    counts = client.store.counts()
+    waiting = {state: counts.get(state, 0) for state in (RunState.DEAD, RunState.EXCEPTION, RunState.UNCERTAIN)}
+    if not any(waiting.values()):
+        yield ok("runs", "none stands still for a person", client.id)
+        return
+    told = ", ".join(f"{count} {_STANDS_STILL[state]}" for state, count in waiting.items() if count)
+    states = " ".join(f"--state {state}" for state, count in waiting.items() if count)
+    why = "they go on when somebody has looked at them; an uncertain one that can be looked up goes on by itself"
+    yield warning(
+        "runs", told, why, f"orderly runs list {states}{which}", client.id,
+    )  # fmt: skip
+
+
+def batches(store: SharedStore, client: Client, which: str = "") -> Findings:
+    """What is collected for partners and does not go when it should."""
+    for row in collected(client):
+        since = f"{row['oldest_at']:%Y-%m-%d %H:%M} UTC"
+        what = f"{row['documents']} documents are collected for {row['partner']} since {since}"
+        if row["restored"]:
+            left = f"{row['restored']} documents for {row['partner']} are held since a restore"
+            advice = f"look at what the partner has, then orderly batches send {row['partner']}{which}"
+            yield warning("batches", left, "nobody but a person lets them go", advice, client.id)
+        if not row["served"]:
+            why = f"flow {row['flow']}, which would send them, is not there, or collects no more"
+            yield error("batches", what, why, "orderly lint; enable the flow in pack.json", client.id)
+        elif (due := row["due_at"]) is not None and store.now() - due > _LATE:
+            why = f"they were to go at {due:%H:%M} UTC: no clock runs, or they cannot be started"
+            advice = f"orderly exceptions list{which}; orderly batches send {row['partner']}{which}"
+            yield error("batches", what, why, advice, client.id)
+        elif due is None and row["documents"]:
+            why = f"{row['rules']}: there is no time at which they go"
+            yield error("batches", what, why, f"mend partners/{row['partner']}.json", client.id)
+
+
+def held(store: SharedStore, client: Client, which: str = "") -> Findings:
     """Runs that wait for somebody after a restore."""
     if count := health.held_by(store.backend(client.id), client.id, HOLDER):
         yield warning(
             "restore", f"{count} runs are held since a restore", "nobody but a person lets them go on",
-            "look at what the peers have, then orderly runs release --all", client.id,
+            f"look at what the peers have, then orderly runs release --all{which}", client.id,
         )  # fmt: skip
 
 

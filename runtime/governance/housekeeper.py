@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
+from pydantic import ValidationError
 
 from runtime.engine.background import Background
 from runtime.engine.client import Client, Clients
+from runtime.model.pack import BadFile
+from runtime.model.partner import duplicate_window
 from runtime.model.run import FINISHED
 from runtime.store.blobs import Place
 from runtime.store.retention import Retention
@@ -27,6 +30,8 @@ class Removed:
     runs: int = 0
     events: int = 0
     exceptions: int = 0
+    raw: int = 0
+    interchanges: int = 0
     blobs: int = 0
 
     def __bool__(self) -> bool:
@@ -90,9 +95,11 @@ class Housekeeper:
         removed = Removed()
         if client.pack.file.retention:
             rows = self._retention(client.id)
+            removed.raw = self._raw(client, rows)
             removed.runs = self._runs(client, rows)
             removed.events = self._events(client, rows)
             removed.exceptions = self._exceptions(client, rows)
+            removed.interchanges = self._interchanges(client, rows)
             removed.blobs = self._blobs(client, rows)
         if removed:
             log.info("retention.applied", client=client.id, **asdict(removed))
@@ -121,6 +128,11 @@ class Housekeeper:
                 pass
         return total
 
+    def _raw(self, client: Client, rows: Retention) -> int:
+        """Bytes as they came, of runs that stay."""
+        ages, now = client.pack.file.retention.raw, self._now()
+        return sum(self._each(rows.old_raw(type, now - age), rows.remove_raw) for type, age in ages.items())
+
     def _events(self, client: Client, rows: Retention) -> int:
         age = client.pack.file.retention.age_of_events
         if age is None:
@@ -140,6 +152,18 @@ class Housekeeper:
             total += self._each(rows.batches(old), rows.remove_exceptions)
         return total
 
+    def _interchanges(self, client: Client, rows: Retention) -> int:
+        """Whose runs are gone, and which no duplicate is compared with any more."""
+        age, now = client.pack.file.retention.shortest, self._now()
+        if age is None:
+            return 0
+
+        def remembered(standard: str, partner: str) -> datetime | None:
+            window = _window(client, standard, partner)
+            return None if window is None else now - window
+
+        return self._each(rows.interchanges.old(now - age, remembered), rows.interchanges.remove)
+
     def _blobs(self, client: Client, rows: Retention) -> int:
         return sum(self._of_place(place, rows) for place in self._places(client.id))
 
@@ -148,6 +172,15 @@ class Housekeeper:
         place.tidy(before)
         old = rows.batches(list(place.old(before)))
         return self._each(old, lambda batch: place.remove(batch, before, rows.needed))
+
+
+def _window(client: Client, standard: str, partner: str) -> timedelta | None:
+    """How far back duplicates are looked for; ``None`` where the partner's file cannot be used."""
+    partners = client.pack.partners
+    try:
+        return duplicate_window(partners.get(partner, {}), standard)
+    except (BadFile, ValidationError):
+        return None
 
 
 def _passed(client: Client) -> tuple[dict[str, int], int]:

@@ -17,9 +17,9 @@ _DURATION: TypeAdapter[Any] = TypeAdapter(Duration)
 
 
 def connection_states(client: Client) -> dict[str, dict[str, Any]]:
-    """By name, of all that can be used: ``state`` (``working``, ``paused``, ``out``; ``door`` where senders come in
-    and nobody is asked), ``why``, ``by``, ``since``, ``until`` (the end of a pause, or the next try), ``failures``
-    in a row, and how many runs it ``holds``."""
+    """By name, of all that can be used: ``state`` (``working``, ``paused``, ``out``, ``waits`` where it asked us
+    to; ``door`` where senders come in and nobody is asked), ``why``, ``by``, ``since``, ``until`` (the end of a
+    pause, or the next try), ``failures`` in a row, and how many runs it ``holds``."""
     known, held, now = client.store.connection_states(), client.store.held(), client.gate.now()
     return {
         name: {
@@ -36,6 +36,8 @@ def _told(state: ConnectionState, now: datetime) -> dict[str, Any]:
     if state.open_until is not None:
         why = f"does not answer, {state.failures} times in a row"
         return _row("out", why, "", state.changed_at, state.open_until, state.failures)
+    if state.waits(now):
+        return _row("waits", "it asked us to wait", "", state.changed_at, state.wait_until, state.failures)
     return _row("working", failures=state.failures)
 
 

@@ -6,11 +6,13 @@ server's socket, or its store, is the user that runs it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from runtime.access import User
+from runtime.engine.client import Client
 from runtime.governance.approvals import NotEntitled
+from runtime.mapping import is_expression
 from runtime.store.store import ClientStore
 
 OPERATOR: Final = "operator"
@@ -25,10 +27,33 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     "run.assign": _REPAIR,
     "connection.pause": frozenset({OPERATOR}),
     "connection.resume": frozenset({OPERATOR}),
+    "batch.send": _REPAIR,
     "node.settle": _REPAIR,
     "exception.assign": _REPAIR,
     "exception.resolve": _REPAIR,
 }
+
+
+def roles_of(client: Client) -> tuple[list[str], bool]:
+    """The roles that mean something to the client: who may repair, who approves by a policy, who owns what a flow
+    raises or a fault names. And whether that is all: an owner may also be computed."""
+    pack = client.pack
+    flows = [release.flow.model_dump(by_alias=True) for release in client.registry.releases.values()]
+    faults = [file.model_dump() for file in pack.connections.sound().values()]
+    named = {*_named([flows, faults, list(pack.policies.sound().values()), list(pack.partners.sound().values())])}
+    fixed = {role for roles in ROLES.values() for role in roles}
+    return sorted(fixed | {role for role in named if not is_expression(role)}), not any(map(is_expression, named))
+
+
+def _named(value: Any) -> Iterator[str]:
+    """What stands under ``owner`` and ``role``, anywhere."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from _named(inner)
+    elif isinstance(value, dict):
+        yield from (said for key in ("owner", "role") if isinstance(said := value.get(key), str) and said)
+        for inner in value.values():
+            yield from _named(inner)
 
 
 def may(user: User, action: str, owner: str = "") -> bool:

@@ -14,6 +14,14 @@ from runtime.model.sought import Sought
 #: What may be asked of runs, and of exceptions.
 RUN_FIELDS: Final = ("text", "flow", "kind", "owner", "states", "since", "until")
 EXCEPTION_FIELDS: Final = ("text", "flow", "kind", "owner", "assignee", "state", "since", "until")
+INTERCHANGE_FIELDS: Final = (
+    "direction", "partner", "standard", "state", "number", "key", "run", "since", "until", "overdue",
+)  # fmt: skip
+#: Of what was sent, up to void; of what came: received, rejected, duplicate, quarantined.
+INTERCHANGE_STATES: Final = (
+    "written", "sent", "arrived", "accepted", "partly", "rejected", "acknowledged", "void", "received",
+    "duplicate", "quarantined",
+)  # fmt: skip
 #: No flow has this name, so nothing is found.
 _NO_FLOW: Final = ""
 
@@ -54,6 +62,19 @@ def exception_search(given: Mapping[str, Any]) -> Sought:
     )  # fmt: skip
 
 
+def interchange_search(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of ``INTERCHANGE_FIELDS``, as the ledger's ``listed`` takes them; ``overdue`` is a flag. Raises
+    ``BadSearch``."""
+    known: dict[str, Any] = _known(given, INTERCHANGE_FIELDS)
+    for field, words in (("direction", ("out", "in")), ("state", INTERCHANGE_STATES)):
+        if known[field] and known[field] not in words:
+            raise BadSearch(
+                field, f"no interchange has the {field} {known[field]!r}; there are: {', '.join(words)}"
+            )
+    times = {field: moment(field, known[field]) for field in ("since", "until")}
+    return {**known, **times, "overdue": bool(given.get("overdue"))}
+
+
 def moment(field: str, text: str) -> datetime | None:
     """A day (``2026-11-24``) or an instant in ISO 8601, UTC where no offset is said. Raises ``BadSearch``."""
     if not text:
@@ -78,7 +99,8 @@ def _states(names: Any) -> tuple[RunState, ...]:
     try:
         return tuple(RunState(name) for name in names)
     except ValueError as error:
-        raise BadSearch("states", f"{error}; there are: {', '.join(RunState)}") from error
+        strange = ", ".join(sorted({str(name) for name in names} - set(RunState)))
+        raise BadSearch("states", f"no run has the state {strange}; there are: {', '.join(RunState)}") from error
 
 
 def _flows(client: Client, flow: str, owner: str) -> tuple[str, ...]:

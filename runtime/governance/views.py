@@ -103,3 +103,45 @@ def story_view(story: Story) -> dict[str, Any]:
         "approvals": [plain(row) for row in story.approvals],
         "children": [run_row(child, {}) for child in story.children],
     }  # fmt: skip
+
+
+#: The last step that a state has come to, and how that step ended.
+_REACHED: Mapping[str, tuple[int, str]] = {
+    "written": (-1, ""), "void": (0, "void"), "sent": (0, "sent"), "arrived": (1, "arrived"),
+    "accepted": (2, "accepted"), "partly": (2, "partly"), "rejected": (2, "rejected"),
+    "acknowledged": (3, "acknowledged"),
+}  # fmt: skip
+_FUNCTIONAL = "functional acknowledgement"
+_STEPS = ("sent", "interchange acknowledgement", _FUNCTIONAL, "business acknowledgement")
+
+
+def interchange_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One interchange of the ledger; of what was sent with ``steps``: sent, interchange, functional and business
+    acknowledgement, each with ``state`` (what came, ``open`` while it is to come, ``passed`` where a later one came
+    without it, ``overdue``) and ``at``, where that is known."""
+    if row["direction"] != "out":
+        return {**plain(row), "steps": []}
+    sets = [{**one, "state": _of_set(one, row)} for one in row.get("sets", [])]
+    return {**plain(row), "sets": sets, "steps": _steps_of(row)}
+
+
+def _of_set(one: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Of which nothing was said by itself."""
+    whole = row["state"] if row["state"] in ("sent", "arrived", "void") else "written"
+    return whole if one["state"] == "written" else str(one["state"])
+
+
+def _steps_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    reached, ended = _REACHED.get(row["state"], (-1, ""))
+    came = {
+        0: "sent",
+        **{_REACHED[one["state"]][0]: one["state"] for one in row["acknowledgements"]},
+        reached: ended,
+    }
+    steps = []
+    for place, name in enumerate(_STEPS):
+        state = came.get(place, "passed") if place <= reached else "open"
+        if state == "open" and name == _FUNCTIONAL and row["overdue"]:
+            state = "overdue"
+        steps.append({"name": name, "state": state, "at": plain(row["sent_at"]) if place == 0 else None})
+    return steps

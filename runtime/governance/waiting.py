@@ -17,12 +17,13 @@ _STANDS_STILL = frozenset({RunState.DEAD, RunState.EXCEPTION})
 
 def waits_for(client: Client, story: Story) -> list[dict[str, Any]]:
     """``[{"kind", "text", …}]``: what each branch of the run waits for, most telling first; nothing of a run that
-    is over. Kinds: connection, order, restore, uncertain, undo, approval, event, timer, run, retry, person."""
+    is over. Kinds: connection, order, restore, uncertain, undo, approval, event, timer, run, retry, person,
+    worker."""
     run = story.run
     if run.state in FINISHED:
         return []
     found = [*_holder(client, run), *_undoing(run), *_uncertain(story), *_approvals(story), *_timers(story)]
-    found += [*_children(story), *_retries(story)]
+    found += [*_children(story), *_retries(story), *_worker(client, run)]
     if run.state in _STANDS_STILL:
         later = [each.id for each in client.store.successors(run.id)]
         text = (
@@ -53,6 +54,17 @@ def _holder(client: Client, run: Run) -> Iterator[dict[str, Any]]:
         yield _told("restore", "held since the data were restored from a backup, until somebody releases it")
 
 
+def _worker(client: Client, run: Run) -> Iterator[dict[str, Any]]:
+    """A worker that was killed says nothing: its lease ends, and only then does another go on."""
+    if run.state is RunState.READY:
+        yield _told("worker", f"waits for a free worker of lane {run.lane}", lane=run.lane)
+    elif run.state is RunState.LEASED and run.due_at is not None and run.due_at > client.gate.now():
+        text = f"a worker has it in hand; should that one be gone, another goes on after {_at(run.due_at)}"
+        yield _told("worker", text, until=_iso(run.due_at))
+    elif run.state is RunState.LEASED:
+        yield _told("worker", f"its worker is gone since {_at(run.due_at)}; the next free one goes on")
+
+
 def _connection(client: Client, run: Run) -> dict[str, Any]:
     name = run.held_by.removeprefix(_CONNECTION)
     state = client.store.connection_states().get(name)
@@ -60,7 +72,8 @@ def _connection(client: Client, run: Run) -> dict[str, Any]:
         return _told("connection", run.why, connection=name, until=_iso(run.due_at))
     end = f"until {_at(state.paused_until)}" if state.paused_until is not None else "until somebody resumes it"
     since = f" since {_at(state.paused_at)}" if state.paused_at is not None else ""
-    text = f"connection {name} is paused by {state.by or 'orderly'}{since}, {end}: {state.why}"
+    because = f": {state.why}" if state.why else ""
+    text = f"connection {name} is paused by {state.by or 'orderly'}{since}, {end}{because}"
     return _told(
         "connection", text, connection=name, by=state.by, since=_iso(state.paused_at),
         until=_iso(state.paused_until), why=state.why,

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from connectors.sdk import Arrival, BlobRef, ConnectorError, NotSent, Receipt
+from connectors.sdk import Arrival, ConnectorError, NotSent, Receipt
 from connectors.sdk.json import parse_json
 from runtime.engine.client import Client
 from runtime.engine.context import NodeContext
@@ -22,6 +22,7 @@ from runtime.engine.door import Door, NotAccepted, NotIdentified
 from runtime.engine.effects import operation
 from runtime.intake.admission import Admission
 from runtime.intake.arrived import ArrivedBlobs
+from runtime.intake.waiting import Waiting
 from runtime.mapping import MISSING, EvaluationError, ExpressionError, Functions
 from runtime.mapping.schema import Violation
 from runtime.model.release import Release
@@ -74,20 +75,26 @@ class Intake:
         self._check(release.flow.lane if release.flow.lane in LANES else "")
         blobs = ArrivedBlobs(arrival, self.client.store.blobs)
         body = self._map(release, self._decode(release, arrival, blobs), arrival.headers)
-        new = self._new(release, body, arrival, blobs.ref, source, sum_of_bytes)
+        new = self._new(release, body, arrival, blobs, source, sum_of_bytes)
         self._check(new.lane)
         return self._store(new, owner, seconds)
 
     def take_raw(
-        self, flow: str, arrival: Arrival, source: str, *, sum_of_bytes: bool, patience: float = 0.0
-    ) -> Receipt:
+        self, flow: str, arrival: Arrival, source: str, *, sum_of_bytes: bool, patience: float = 0.0,
+        waiting: Waiting | None = None,
+    ) -> Receipt:  # fmt: skip
         """For files and listeners: what cannot be taken is stored as an exception. Where there is no room it waits
-        for some, ``patience`` seconds at most, so that a listener reads nothing more meanwhile. Raises ``NotSent``
-        where the store cannot keep it."""
+        for some, ``patience`` seconds at most, so that a listener reads nothing more meanwhile. With ``waiting``
+        this thread goes on with the run and the receipt says what it came to. Raises ``NotSent`` where the store
+        cannot keep it."""
+        owner, seconds = (waiting.owner, waiting.lease) if waiting else ("", 0.0)
         try:
             try:
                 created = self._patiently(
-                    patience, lambda: self.take(flow, arrival, source, sum_of_bytes=sum_of_bytes)
+                    patience,
+                    lambda: self.take(
+                        flow, arrival, source, sum_of_bytes=sum_of_bytes, owner=owner, seconds=seconds
+                    ),
                 )
             except NotTaken as refused:
                 return self._except(flow, arrival, refused)
@@ -98,6 +105,10 @@ class Intake:
                 return self._except(flow, arrival, _broke(error))
         except Unavailable as error:
             raise NotSent(f"not stored: {error}", next_action="send it again later") from error
+        if waiting is not None:
+            if arrival.on_stored is not None:
+                arrival.on_stored()
+            return waiting.receipt(created)
         self.ring(created.run, created.lane)
         return Receipt("duplicate" if created.duplicate else "accepted", created.run)
 
@@ -169,14 +180,14 @@ class Intake:
         )
 
     def _new(
-        self, release: Release, body: Any, arrival: Arrival, ref: BlobRef, source: str, of_bytes: bool
+        self, release: Release, body: Any, arrival: Arrival, blobs: ArrivedBlobs, source: str, of_bytes: bool
     ) -> NewRun:
-        sum = ref.blob.removeprefix("sha256:") if of_bytes else None
+        sum = blobs.digest if of_bytes else None
         try:
             return Door(self.client).new_run(
                 release, body, source=source, identity=arrival.identity, sum=sum,
-                headers=dict(arrival.headers), raw=ref.blob,
-                raw_bytes=arrival.raw, content_type=arrival.content_type,
+                headers=dict(arrival.headers), raw=blobs.ref.blob,
+                raw_bytes=blobs.kept, content_type=arrival.content_type, cursor=arrival.cursor,
             )  # fmt: skip
         except NotAccepted as error:
             raise NotTaken(
@@ -205,11 +216,13 @@ class Intake:
     def _except(self, flow: str, arrival: Arrival, refused: NotTaken) -> Receipt:
         owner = self.client.current(flow).flow.owner
         ref = self.client.store.blobs.put(arrival.raw, arrival.content_type)
+        same = {"identity": arrival.identity} if arrival.identity else {}
         id = self.client.store.raise_exception(
             ExceptionRow(
                 kind=refused.kind, owner=owner, message=f"{refused.title}: {refused.detail}", field=refused.field,
-                details={"headers": dict(arrival.headers)}, raw=ref.blob, flow=flow,
-            )
+                details={"headers": dict(arrival.headers), **same}, raw=ref.blob, flow=flow,
+            ),
+            arrival.cursor,
         )  # fmt: skip
         log.warning("message.excepted", client=self.client.id, flow=flow, kind=refused.kind, exception=id)
         told = {"title": refused.title, "detail": refused.field or f"exception {id}", "field": refused.field}

@@ -18,6 +18,7 @@ from runtime.engine.background import Background
 from runtime.engine.client import Client, Clients
 from runtime.engine.dispatcher import Ring
 from runtime.engine.door import Door
+from runtime.intake.batching import Batcher
 from runtime.mapping import EvaluationError, ExpressionError
 from runtime.model.cron import Cron
 from runtime.model.flow import Flow
@@ -46,7 +47,7 @@ class Clock:
     two clocks at work are harmless, though."""
 
     def __init__(
-        self, clients: Clients, ring: Ring, now: Callable[[], datetime], pause: float = 0.25,
+        self, clients: Clients, ring: Ring, now: Callable[[], datetime], batcher: Batcher, pause: float = 0.25,
         on_duty: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
         self._clients = clients
@@ -55,6 +56,7 @@ class Clock:
         self._pause = pause
         self._on_duty = on_duty
         self._since = now()
+        self._batcher = batcher
         self._background = Background("clock", self._work, pause)
 
     @property
@@ -106,6 +108,10 @@ class Clock:
         """Starts the flows that subscribe to events, each at its own position. Raises ``Unavailable``."""
         for flow in _triggered_by("event", client):
             with _alone(client, flow):
+                if flow.trigger.batch is not None:
+                    self._batcher.collect(client, flow)
+                    self._batcher.send(client, flow)
+                    continue
                 name = f"flow:{flow.flow}"
                 position = client.store.subscription(name)
                 for event in client.store.events_after(position, [flow.trigger.event or ""]):

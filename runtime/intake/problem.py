@@ -16,8 +16,13 @@ def problem(status: int, title: str, detail: str, kind: str, **more: Any) -> Res
     return Response(json.dumps(body), status, content_type="application/problem+json")
 
 
-def too_large() -> Response:
-    return problem(413, "The body is too large", "send less, or raise the limit `max_body_bytes`", "too_large")
+def too_large(most: int) -> Response:
+    """``most``: so many bytes are taken."""
+    detail = (
+        f"more than {most:,} bytes came: send less, or have the operator raise --max-body-bytes of"
+        " `orderly serve` (ORDERLY_MAX_BODY_BYTES)"
+    )
+    return problem(413, "The body is too large", detail, "too_large")
 
 
 def of_not_taken(refused: NotTaken) -> Response:

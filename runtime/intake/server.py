@@ -23,7 +23,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         error = self.request.error
         if error.code == 413:
-            told = too_large()
+            told = too_large(self.channel.adj.max_request_body_size - _SLACK)
         else:
             told = problem(error.code, error.reason, error.body, error.reason.lower().replace(" ", "_"))
         body = told.get_data()

@@ -15,6 +15,7 @@ from connectors.sdk import Arrival, ConnectorError, Listen, Listening, Misconfig
 from runtime.engine.client import Client
 from runtime.engine.context import NodeContext
 from runtime.intake.accept import Intake
+from runtime.intake.waiting import Waiting
 from runtime.model.flow import Flow, Trigger
 from runtime.store.store import StoreError
 
@@ -34,6 +35,7 @@ class Source:
     flow: Flow
     intake: Intake
     clock: Callable[[], datetime]
+    waiting: Callable[[float], Waiting]
     state: str = "starting"
     listening: Listening | None = None
 
@@ -48,6 +50,7 @@ class Source:
             self.flow.trigger.type,
             sum_of_bytes=self.flow.same_by_bytes,
             patience=_PATIENCE,
+            waiting=self.waiting(arrival.reply_within) if arrival.reply_within else None,
         )
 
     def operation(self) -> type[sdk.Operation[sdk.Parameters]]:

@@ -8,21 +8,23 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, jsonify, request, url_for
+from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from connectors.sdk import Arrival, Misconfigured
 from connectors.sdk.webhooks import SignatureRefused, verify
-from runtime.access import ApiKeys
+from runtime.access import ApiKeys, KeyRefused
 from runtime.engine.advance import Engine
 from runtime.engine.client import Client, Clients
 from runtime.engine.dispatcher import Ring
 from runtime.intake.accept import Intake, NotTaken
 from runtime.intake.admission import Admission, Overloaded
 from runtime.intake.problem import of_not_taken, problem, too_large
+from runtime.intake.refusals import Refusals
 from runtime.intake.tokens import RunTokens
 from runtime.model.doors import HmacDoor
 from runtime.model.flow import Flow, Reply
@@ -49,33 +51,38 @@ class Webhooks:
     clock: Callable[[], datetime]
     admission: Admission | None = None
 
+    @cached_property
+    def refusals(self) -> Refusals:
+        return Refusals(self.clock)
+
     def blueprint(self) -> Blueprint:
         hooks = Blueprint("hooks", __name__)
         hooks.post("/hooks/<client>/<flow>")(self.receive)
         hooks.get("/hooks/<client>/runs/<run>")(self.status)
-        hooks.register_error_handler(RequestEntityTooLarge, lambda _: too_large())
+        hooks.register_error_handler(
+            RequestEntityTooLarge, lambda _: too_large(current_app.config["MAX_CONTENT_LENGTH"])
+        )
         return hooks
 
     def receive(self, client: str, flow: str) -> Response:
         """Nothing of the body is parsed before the sender is known; an unknown flow looks like a refusal."""
         raw = request.get_data(cache=False)
         if client not in self.clients:
-            return self._refused(raw)
+            return self._refused(raw, client, flow, "there is no such client here", known=False)
         known = self.clients[client]
         release = known.registry.releases.get(flow)
         if release is None or release.flow.trigger.type != "webhook":
             return self._not_there(known, flow, raw)
         deployed = known.current(flow)
         try:
-            identity = self._authenticate(known, deployed.flow, raw)
-        except SignatureRefused as error:
-            log.warning("webhook.refused", client=client, flow=flow, why=str(error))
-            return self._refused(raw)
+            self._authenticate(known, deployed.flow, raw)
+        except (SignatureRefused, KeyRefused) as error:
+            return self._refused(raw, client, flow, str(error), known=True)
         except Misconfigured as error:
-            log.error("webhook.door", client=client, flow=flow, why=error.message, next_action=error.next_action)
+            self.refusals.tell(
+                log.error, "webhook.door", client, flow, error.message, known=True, next_action=error.next_action
+            )
             return _later(503, "this address is not set up; its owner has been told", 60)
-        if identity is None:
-            return self._refused(raw)
         media = (request.content_type or "").partition(";")[0].strip().lower()
         decoded = deployed.flow.trigger.decode is not None
         if not media.endswith("json") and not (decoded and media in _READABLE):
@@ -86,9 +93,12 @@ class Webhooks:
             return problem(415, "This content encoding is not taken", told, "content_encoding")
         return self._take(known, deployed.flow, raw, media)
 
-    def _refused(self, raw: bytes) -> Response:
-        """Depends on nothing but the request, so that it does not tell which clients and flows there are, nor how
-        their senders say who they are."""
+    def _refused(self, raw: bytes, client: str, flow: str, why: str, *, known: bool) -> Response:
+        """The log hears why. The answer depends on nothing but the request, so that it does not tell which clients
+        and flows there are, nor how their senders say who they are."""
+        self.refusals.tell(
+            log.warning, "webhook.refused", client, flow, why, known=known, sender=request.remote_addr
+        )
         try:
             verify([_NOBODYS], dict(request.headers), raw, self.clock())
         except SignatureRefused as error:
@@ -98,25 +108,27 @@ class Webhooks:
 
     def _not_there(self, client: Client, flow: str, raw: bytes) -> Response:
         """Whoever has a key for that name is told what is wrong with it; to anybody else it is forbidden."""
-        if self._by_key(client, flow) is None:
-            return self._refused(raw)
+        try:
+            self._by_key(client, flow)
+        except KeyRefused as error:
+            why = f"there is no webhook of that name, and {error}"
+            return self._refused(raw, client.id, flow, why, known=flow in client.registry.out)
         if flow in client.registry.out:
             return _later(503, f"flow {flow} is out because of a mistake in its file", 60)
         return problem(404, "No such webhook", f"there is no flow {flow} with a webhook", "not_found")
 
-    def _authenticate(self, client: Client, flow: Flow, raw: bytes) -> str | None:
-        """Who sent it, or ``None``. Raises ``SignatureRefused``."""
-        if flow.trigger.auth is None:
-            return self._by_key(client, flow.flow)
-        door = client.peers.door(flow.trigger.auth)
+    def _authenticate(self, client: Client, flow: Flow, raw: bytes) -> None:
+        """Raises ``SignatureRefused``, ``KeyRefused``, and ``Misconfigured`` for a door that nobody can open."""
+        door = client.peers.door(flow.trigger.auth) if flow.trigger.auth is not None else None
         if isinstance(door, HmacDoor):
-            return verify(door.all(), dict(request.headers), raw, self.clock())
-        return self._by_key(client, flow.flow)
+            verify(door.all(), dict(request.headers), raw, self.clock())
+        else:
+            self._by_key(client, flow.flow)
 
-    def _by_key(self, client: Client, flow: str) -> str | None:
+    def _by_key(self, client: Client, flow: str) -> None:
+        """Raises ``KeyRefused``."""
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        key = bearer or request.headers.get("x-api-key", "")
-        return self.keys(client.id).verify(key, f"hooks:{flow}") if key else None
+        self.keys(client.id).verify(bearer or request.headers.get("x-api-key", ""), f"hooks:{flow}")
 
     def _take(self, client: Client, flow: Flow, raw: bytes, media: str) -> Response:
         headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}

@@ -134,12 +134,14 @@ def _reference(source: str, functions: Mapping[str, Callable[..., Any]]) -> Eval
     except _FOREIGN as error:
         raise Failure(f"the parser gave up: {error}") from None
     expression.set_output_convert_nulls(False)
-    for name, function in functions.items():
-        expression.register_lambda(name, adapted(function))
+    # Bound to each evaluation's own frame: the expression's loses them when it is evaluated inside another one.
+    registered = {name: Jsonata.JLambda(adapted(function)) for name, function in functions.items()}
 
     def evaluate(document: Any, bindings: Mapping[str, Any] | None, limits: Limits) -> Any:
         frame = expression.create_frame()
         _bound(frame, limits)
+        for name, function in registered.items():
+            frame.bind(name, function)
         for name, value in (bindings or {}).items():
             frame.bind(name, Utils.NULL_VALUE if value is None else value)
         try:

@@ -89,9 +89,14 @@ def compile(source: str, *, engine: str = "jsonatapy", name: str = "") -> Expres
             f"no engine called {engine!r}", name=name, code="engine", next_action=f"use {' or '.join(ENGINES)}"
         )
     try:
-        return Expression(source, engine, name, _checked(source, engine))
+        return _expression(source, engine, name)
     except Failure as failure:
         raise ExpressionError(failure.message, name=name, code=failure.code, position=failure.position) from None
+
+
+@functools.lru_cache(_KEPT)
+def _expression(source: str, engine: str, name: str) -> Expression:
+    return Expression(source, engine, name, _checked(source, engine))
 
 
 @functools.lru_cache(_KEPT)

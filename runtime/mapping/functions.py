@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import rfc8785
 
-from runtime.mapping import decimals
+from runtime.mapping import decimals, udi
 from runtime.mapping.errors import EvaluationError
 from runtime.mapping.missing import MISSING
 
@@ -93,10 +93,13 @@ def hash_of(x: Any) -> str:
 def gtin_check(s: Any) -> bool:
     """``$gtin_check('4006381333931')``: 8, 12, 13 or 14 digits, the last being right (GS1 General
     Specifications, section 7.9)."""
-    if not isinstance(s, str) or len(s) not in (8, 12, 13, 14) or not (s.isascii() and s.isdigit()):
-        return False
-    weighted = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(s)))
-    return weighted % 10 == 0
+    return isinstance(s, str) and udi.gtin_holds(s)
+
+
+def udi_parts(carrier: Any) -> dict[str, str]:
+    """``$udi('(01)04006381333931(10)L1')``: what a scanned device identification of GS1, HIBCC or ICCBBA says:
+    agency, device_identifier, lot, serial, expires, manufactured; empty where it does not hold."""
+    return udi.parts(_string("udi", carrier))
 
 
 def pad(text: Any, width: Any, character: Any = " ") -> str:
@@ -135,6 +138,7 @@ REGISTERED: dict[str, Callable[..., Any]] = {
     "uuid": uuid,
     "hash": hash_of,
     "gtin_check": gtin_check,
+    "udi": udi_parts,
     "now": now,
     "millis": millis,
     "pad": pad,

@@ -24,6 +24,8 @@ _TOKEN = re.compile(
 )
 _REGEX = re.compile(r"/(?:[^/\\]|\\.)+/[a-z]*", re.DOTALL)
 _OPERAND = {"string", "quoted", "variable", "number", "name"}
+_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
+_WORDS = {"and", "or", "in", "true", "false", "null", "function", "\u03bb"}
 
 
 class Token(NamedTuple):
@@ -96,6 +98,46 @@ def names(source: list[Token]) -> Names:
     return Names(
         frozenset(variables), frozenset(calls), frozenset(node_ids), all_nodes, frozenset(mappings), non_literal
     )
+
+
+def fields(source: list[Token]) -> frozenset[str]:
+    """Members of the input itself that the expression reads: ``x``, ``$.x``, ``$$.x``. What is read of something
+    else is none of them, as behind a dot, in a filter, a sort, a group or a transform."""
+    if any(token.text == "|" for token in source):
+        return frozenset()
+    found = set[str]()
+    of_input, function = [True], False
+    end = Token("end", "", 0)
+    for first, before, token in zip([end, end, *source], [end, *source], source, strict=False):
+        if token.text in _OPENING and token.kind == "operator":
+            of_input.append(of_input[-1] and (function or not _elsewhere(token.text, before, first)))
+        elif token.text in _CLOSING and token.kind == "operator":
+            of_input = of_input[:-1] or [True]
+        elif token.kind in ("name", "quoted") and of_input[-1] and _is_head(token, before, first):
+            found.add(token.value)
+        function = _heads_function(token, function)
+    return frozenset(found)
+
+
+def _is_head(token: Token, before: Token, first: Token) -> bool:
+    return token.text not in _WORDS and (before.text != "." or first.text in ("$", "$$"))
+
+
+def _elsewhere(bracket: str, before: Token, first: Token) -> bool:
+    """Whether what stands in the bracket is read of a value before it: ``lines[x]``, ``lines.(x)``,
+    ``lines.$f(x)``."""
+    if before.text in (".", "^") and before.kind == "operator":
+        return True
+    if bracket == "(":
+        return before.kind == "variable" and first.text == "."
+    return before.text in _CLOSING or (before.kind in _OPERAND and before.text not in _WORDS)
+
+
+def _heads_function(token: Token, already: bool) -> bool:
+    """Whether the next brace opens the body of a function: after ``function($a, $b)``."""
+    if token.kind == "name":
+        return token.text in ("function", "\u03bb")
+    return already and (token.kind == "variable" or token.text in ("(", ",", ")"))
 
 
 def _regex_due(source: str, at: int, before: list[Token]) -> bool:

@@ -7,15 +7,28 @@ below, any other ``type`` is ``<connector>.<operation>``. A string that begins w
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from connectors.sdk import Duration, Effect
+from connectors.sdk import Duration, Effect, seconds
 from connectors.sdk.model import Model
 
 NodeId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 FlowName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
+
+
+def _within(value: Any) -> Any:
+    is_expression = isinstance(value, str) and value.startswith("=") and not value.startswith("==")
+    return value if is_expression or not isinstance(value, str) else timedelta(seconds=seconds(value))
+
+
+#: A duration, or an expression for one.
+Within = Annotated[
+    timedelta | str,
+    BeforeValidator(_within, json_schema_input_type=Annotated[str, Field(pattern=r"^(\d+(ms|s|m|h|d)|=[^=].*)$")]),
+]
 
 
 class Retry(Model):
@@ -57,11 +70,14 @@ class Undo(Model):
 
 
 class Expect(Model):
-    """What must come back, and by when, counted from the outcome."""
+    """What must come back, and by when, counted from the outcome. ``within`` may be an expression: a partner's
+    profile says how long it may take. Where that gives nothing, nothing is expected. An event that came since the
+    run began counts; with ``earlier``, also one that came so long before it."""
 
     event: str
     key: str
-    within: Duration
+    within: Within
+    earlier: Duration | None = None
 
 
 class NodeBase(Model):
@@ -212,6 +228,7 @@ class PublishNode(NodeBase):
 
     type: Literal["publish"]
     parameters: PublishParameters
+    expect: list[Expect] = []
 
 
 class RespondParameters(Model):
@@ -310,6 +327,14 @@ class Reply(Model):
     result: ReplyResult
 
 
+class Batch(Model):
+    """The events are collected for a partner and start one run together, when its profile says so (``batching``);
+    its body is ``{partner, because, items: [data of each event]}``. What is urgent goes at once."""
+
+    partner: str
+    urgent: str = "=false"
+
+
 class Trigger(Model):
     """What starts the flow: ``webhook``, ``schedule``, ``event``, ``call``, or a source operation."""
 
@@ -322,6 +347,7 @@ class Trigger(Model):
     zone: str = "UTC"
     misfire: Literal["all", "latest", "skip"] = "latest"
     event: str | None = None
+    batch: Batch | None = None
     decode: Decode | None = None
     mapping: str | None = None
     accepts: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -30,12 +30,36 @@ class Window(Model):
 
 
 class Limits(Model):
-    """Of one connection, for each process that uses it."""
+    """Of one connection, whichever processes use it."""
 
     at_once: int | None = Field(default=None, ge=1, description="calls at one time; absent: any", examples=[4])
     per_minute: int | None = Field(default=None, ge=1, description="calls a minute; absent: any", examples=[120])
     breaker: Breaker = Field(default=Breaker(), description="when to stop asking a peer that is out")
     maintenance: list[Window] = Field(default=[], description="when the peer is left alone", examples=[[]])
+
+    @property
+    def bounded(self) -> bool:
+        return self.at_once is not None or self.per_minute is not None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A place at a bounded peer, ``place`` being its id; without one ``why`` there is none, and ``again``, when it
+    is worth asking again."""
+
+    place: str | None
+    why: str = ""
+    again: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Called:
+    """Id and lane of each run that was called from a line; ``more``: others may still stand there, and the first of
+    them may ask at ``later``, where that is known."""
+
+    runs: tuple[tuple[str, str], ...] = ()
+    more: bool = False
+    later: datetime | None = None
 
 
 def after_outage(state: ConnectionState, limits: Breaker, now: datetime) -> ConnectionState:

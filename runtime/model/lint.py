@@ -12,10 +12,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from connectors.sdk import Listen
 from runtime.model.flow import CONTROL, Flow
 from runtime.model.lints.control import lint_control, lint_ids, lint_outcomes
 from runtime.model.lints.expressions import lint_expressions
-from runtime.model.lints.finding import Finding, Report, entries, pointer
+from runtime.model.lints.finding import Finding, Report, entries, pointer, word
 from runtime.model.lints.leaks import lint_leaks, lint_literals
 from runtime.model.lints.operations import lint_operation
 from runtime.model.lints.packs import (
@@ -23,13 +24,13 @@ from runtime.model.lints.packs import (
     lint_mapping,
     lint_pack_file,
     lint_pack_parts,
-    lint_partner,
+    lint_partner_file,
     lint_policy,
     load,
 )
 from runtime.model.lints.scope import Scope
 from runtime.model.lints.shape import lint_shape
-from runtime.model.lints.sites import Site, sites, walk
+from runtime.model.lints.sites import Site, operation_of, sites, walk
 from runtime.model.lints.triggers import lint_trigger
 from runtime.model.pack import BadFile, Pack
 
@@ -100,7 +101,7 @@ def lint_file(path: Path, scope: Scope) -> list[Finding]:
     elif path.parent.name == "policies":
         lint_policy(report, path.stem, raw, scope)
     elif path.parent.name == "partners":
-        lint_partner(report, path.stem, raw)
+        lint_partner_file(report, path.stem, raw, scope)
     else:
         return lint_flow(raw, str(path), scope)
     return report.findings
@@ -114,7 +115,26 @@ def lint_pack(pack: Pack) -> list[Finding]:
     for name, path in pack.flow_files().items():
         findings += lint_file(path, scope)
         findings += _lint_name(name, path)
-    return findings
+    return findings + _lint_listeners(pack)
+
+
+def _lint_listeners(pack: Pack) -> list[Finding]:
+    """A peer that connects is heard by one flow: two cannot listen on one connection."""
+    listening: dict[str, str] = {}
+    found: list[Finding] = []
+    for name, path in pack.flow_files().items():
+        report = Report(str(path))
+        trigger = entries(entries(load(report, path)).get("trigger"))
+        operation, connection = operation_of(word(trigger.get("type"))), word(trigger.get("connection"))
+        if operation is None or not issubclass(operation.operation, Listen) or not connection:
+            continue
+        if connection in listening:
+            message = f"the flow {listening[connection]!r} listens on connection {connection!r} already"
+            advice = "give this one a connection with a port of its own, or leave one of the flows out of the pack"
+            report.error("connection-taken", ("trigger", "connection"), message, advice)
+            found += report.findings
+        listening.setdefault(connection, name)
+    return found
 
 
 def _lint_name(folder: str, path: Path) -> list[Finding]:

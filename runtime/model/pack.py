@@ -7,17 +7,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError
 
 from connectors.sdk import Misconfigured
 from connectors.sdk.json import parse_json
 from connectors.sdk.model import Model
+from connectors.sdk.partner import Environment
+from runtime.model.batching import Batching, BatchRules
+from runtime.model.calendar import Calendar
 from runtime.model.flow import Fault
 from runtime.model.limits import Limits
+from runtime.model.partner import for_environment
 from runtime.model.retention import Retention
 
+M = TypeVar("M", bound=Model)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -53,6 +58,9 @@ class PackFile(Model):
     variables: dict[str, Any] = {}
     simulators: dict[str, SimulatorEntry] = {}
     retention: Retention = Retention()
+    environment: Environment = Field(
+        default="test", description="what documents to partners are marked as (ISA15, UNB 0035); they never cross"
+    )
 
 
 class ConnectionFile(Model):
@@ -177,20 +185,41 @@ class Pack:
     @cached_property
     def connections(self) -> Files:
         """``ConnectionFile`` by name."""
-        return Files(self._named("connections"), _connection)
+        return Files(self._named("connections"), lambda path: _model(path, ConnectionFile))
 
     @cached_property
     def policies(self) -> Files:
         return Files(self._named("policies"), read_json)
 
     @cached_property
+    def calendars(self) -> Files:
+        """``Calendar`` by name."""
+        return Files(self._named("calendars"), lambda path: _model(path, Calendar))
+
+    @cached_property
     def partners(self) -> Files:
-        return Files(self._named("partners"), read_json)
+        """Profiles as they are in the pack's environment."""
+        return Files(self._named("partners"), lambda path: for_environment(read_json(path), self.file.environment))
+
+    def batching(self, partner: str) -> BatchRules:
+        """When what is collected for a partner goes; one without a profile collects nothing. Raises ``BadFile``."""
+        profile = self.partners.get(partner, {})
+        given = profile.get("batching") if isinstance(profile, dict) else None
+        if given is None:
+            return BatchRules(None)
+        path = self.folder / "partners" / f"{partner}.json"
+        try:
+            rules = Batching.model_validate(given)
+        except ValidationError as error:
+            raise BadFile(f"{path}: /batching{_first(error).removeprefix('/:')}", field=str(path)) from error
+        if rules.calendar and rules.calendar not in self.calendars:
+            raise BadFile(f"{path}: /batching/calendar: there is no calendar {rules.calendar!r}", field=str(path))
+        return BatchRules(rules, self.calendars.get(rules.calendar))
 
 
-def _connection(path: Path) -> ConnectionFile:
+def _model(path: Path, model: type[M]) -> M:
     try:
-        return ConnectionFile.model_validate(read_json(path))
+        return model.model_validate(read_json(path))
     except ValidationError as error:
         raise BadFile(f"{path}: {_first(error)}", field=str(path)) from error
 

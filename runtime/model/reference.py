@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from pydantic import BaseModel
@@ -34,21 +35,26 @@ def reference(connector: Connector) -> str:
 
 
 def write_references(root: Path) -> list[Path]:
-    """Fills the reference between its marks in ``connectors/NAME/README.md``; returns what changed.
+    """Fills the reference between its marks in ``connectors/NAME/README.md`` and writes the further pages that a
+    connector has; returns what changed.
 
     Raises ``Misconfigured`` for a README without the marks.
     """
     changed = []
     for path, text in _pages(root):
-        if path.read_text(encoding="utf-8") != text:
+        if _is_stale(path, text):
             path.write_text(text, encoding="utf-8")
             changed.append(path)
     return changed
 
 
 def stale(root: Path) -> list[Path]:
-    """READMEs whose reference is not what would be written now. Raises ``Misconfigured`` as above."""
-    return [path for path, text in _pages(root) if path.read_text(encoding="utf-8") != text]
+    """Pages that are not what would be written now. Raises ``Misconfigured`` as above."""
+    return [path for path, text in _pages(root) if _is_stale(path, text)]
+
+
+def _is_stale(path: Path, text: str) -> bool:
+    return not path.is_file() or path.read_text(encoding="utf-8") != text
 
 
 def _pages(root: Path) -> Iterator[tuple[Path, str]]:
@@ -56,7 +62,17 @@ def _pages(root: Path) -> Iterator[tuple[Path, str]]:
     for name in sdk.names():
         path = root / "connectors" / name / "README.md"
         if path.is_file():
-            yield path, filled(path.read_text(encoding="utf-8"), reference(sdk.load(name)), path)
+            connector = sdk.load(name)
+            yield path, filled(path.read_text(encoding="utf-8"), reference(connector), path)
+            for file, text in _further(connector).items():
+                yield path.with_name(file), text
+
+
+def _further(connector: Connector) -> Mapping[str, str]:
+    if connector.pages is None:
+        return {}
+    pages: Mapping[str, str] = resolve_name(connector.pages)()
+    return pages
 
 
 def filled(page: str, text: str, path: Path) -> str:

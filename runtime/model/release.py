@@ -90,6 +90,11 @@ class Release:
     def flow(self) -> Flow:
         return Flow.model_validate(self.content["flow"])
 
+    @cached_property
+    def expects(self) -> bool:
+        """Whether any node expects something to come back."""
+        return any(getattr(node, "expect", ()) for _, node in self.flow.walk())
+
     @property
     def engine(self) -> str:
         return str(self.content["engine"])

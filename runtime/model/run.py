@@ -6,7 +6,7 @@ Times are aware UTC. JSON values are Python values; ``None`` where a column is N
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any, Final
@@ -68,10 +68,14 @@ class Caller:
 
 @dataclass(frozen=True)
 class Lease:
+    """Who may advance a run. One of a run that nobody advanced before may not be ``written`` yet: the first commit
+    under it does that, if the run still is as it was."""
+
     run: str
     client: str
     owner: str
     fence: int
+    written: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,11 @@ class Carry:
     denied: tuple[Position, ...] = ()
 
 
+def source_cursor(flow: str) -> str:
+    """The name under which it is kept how far a flow's poll has come."""
+    return f"source:{flow}"
+
+
 @dataclass(frozen=True)
 class NewRun:
     """What ``create_run`` stores in one commit: the raw bytes' reference, the mapped body, the run.
@@ -92,7 +101,8 @@ class NewRun:
     ``identity`` and ``digest`` make the idempotent receiver: unique per (client, flow, identity); ``digest`` is
     SHA-256 of the canonical JSON of the body (RFC 8785), for files of the bytes. ``raw_bytes`` are those that
     ``raw`` refers to, where they are not stored yet: they are kept in the run's own commit. Runs of one flow with
-    the same ``order_key`` go one after the other; ``lane`` says which workers take it.
+    the same ``order_key`` go one after the other; ``lane`` says which workers take it. ``cursor``: how far the
+    flow's poll has come with it, kept in the same commit, for a duplicate too.
     """
 
     flow: str
@@ -112,6 +122,7 @@ class NewRun:
     order_key: str | None = None
     lane: str = "normal"
     carry: Carry | None = None
+    cursor: Any = None
 
 
 @dataclass(frozen=True)
@@ -252,7 +263,8 @@ class TimerRow:
 @dataclass(frozen=True)
 class ExpectationRow:
     """What must come back. Met by an event of that type and key, whenever it comes. ``within`` in seconds
-    counts from the node's outcome: ``due_at`` is empty until then."""
+    counts from the node's outcome: ``due_at`` is empty until then. An event that came since ``earlier`` seconds
+    before the run began meets it as it is written."""
 
     node: str
     iteration: str
@@ -262,6 +274,7 @@ class ExpectationRow:
     due_at: datetime | None = None
     state: str = "open"
     id: str = ""
+    earlier: float = field(default=0.0, metadata={"stored": False})
 
 
 @dataclass(frozen=True)
@@ -338,7 +351,9 @@ class Checkpoint:
     """Everything one commit of a run writes, all or nothing.
 
     ``state`` set ends this advance and gives the lease back; left empty the lease goes on and is extended.
-    ``held_by`` says who lets a held run go on: ``connection:<name>``.
+    ``held_by`` says who lets a held run go on: ``connection:<name>``; ``stopped``: it stands because that one is
+    paused, out, or asked us to wait, and goes on where that is over by now. ``expects`` is false where no node of
+    the run expects anything to come back.
     """
 
     outcomes: tuple[OutcomeRow, ...] = ()
@@ -355,15 +370,18 @@ class Checkpoint:
     due_at: datetime | None = None
     why: str = ""
     held_by: str = ""
+    stopped: bool = False
     outcome: str | None = None
     reply: dict[str, Any] | None = None
+    expects: bool = True
 
 
 @dataclass(frozen=True)
 class ConnectionState:
     """What is known of a peer over all processes. ``paused`` is by a person or by refused credentials, since
     ``paused_at``, and ends by itself at ``paused_until`` where that is given; the breaker is open until
-    ``open_until`` after ``failures`` outages in a row, each time for ``open_for`` seconds."""
+    ``open_until`` after ``failures`` outages in a row, each time for ``open_for`` seconds; the peer itself asked us
+    to wait until ``wait_until`` (HTTP Retry-After)."""
 
     name: str
     paused: bool = False
@@ -375,9 +393,21 @@ class ConnectionState:
     changed_at: datetime | None = None
     paused_at: datetime | None = None
     paused_until: datetime | None = None
+    wait_until: datetime | None = None
 
     def paused_now(self, now: datetime) -> bool:
         return self.paused and (self.paused_until is None or now < self.paused_until)
+
+    def waits(self, now: datetime) -> bool:
+        """Whether the peer asked us to wait longer than now."""
+        return self.wait_until is not None and now < self.wait_until
+
+    def stopped_until(self, now: datetime) -> datetime | None:
+        """When somebody who stands behind a connection that is not paused without an end comes again; ``None``
+        where nothing keeps anybody away. A pause or breaker whose time is over stands until the next who asks."""
+        paused_until = self.paused_until if self.paused else None
+        waits = self.wait_until if self.waits(now) else None
+        return max(filter(None, (paused_until, self.open_until, waits)), default=None)
 
 
 @dataclass(frozen=True)

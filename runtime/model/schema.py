@@ -18,6 +18,8 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from connectors import sdk
 from connectors.sdk import Role
+from connectors.sdk.part import load_part, parts
+from runtime.model.calendar import Calendar
 from runtime.model.doors import DOORS
 from runtime.model.flow import CONTROL, Flow, OperationNode
 from runtime.model.help import HELP
@@ -77,8 +79,52 @@ def policy_schema() -> Schema:
     return _of(Policy)
 
 
+def calendar_schema() -> Schema:
+    return _of(Calendar)
+
+
 def partner_schema() -> Schema:
-    return _of(Partner)
+    """``partners/NAME.json``, with the part of every installed connector. In ``environments`` nothing is required:
+    there stands only what differs."""
+    schema = _of(Partner)
+    definitions: Schema = schema.setdefault("$defs", {})
+    for name in parts():
+        found = load_part(name)
+        assert found is not None, "parts have one"
+        part = model_schema(found.profile, f"#/$defs/{name} {{model}}")
+        definitions |= {f"{name} {inner}": definition for inner, definition in part.pop("$defs", {}).items()}
+        schema["properties"][name] = {**part, "additionalProperties": False}
+    schema["additionalProperties"] = False
+    shared = [key for key in schema["properties"] if key not in ("$schema", "partner", "name", "environments")]
+    partial = {key: _partial(schema["properties"][key], definitions) for key in shared}
+    definitions["environment"] = {"type": "object", "properties": partial, "additionalProperties": False}
+    schema["properties"]["environments"] = {
+        **{
+            key: schema["properties"]["environments"][key]
+            for key in _ABOUT
+            if key in schema["properties"]["environments"]
+        },
+        "type": "object",
+        "properties": {
+            one: {"$ref": "#/$defs/environment", "description": f"in {one}"} for one in ("test", "production")
+        },
+        "additionalProperties": False,
+    }
+    return schema
+
+
+def _partial(schema: Schema, definitions: Schema) -> Schema:
+    """The same with nothing required, also in what it refers to."""
+    made = {key: value for key, value in schema.items() if key != "required"}
+    if "$ref" in made:
+        name = made["$ref"].rpartition("/")[2]
+        if f"part of {name}" not in definitions:
+            definitions[f"part of {name}"] = {}
+            definitions[f"part of {name}"] = _partial(definitions[name], definitions)
+        made["$ref"] = f"#/$defs/part of {name}"
+    if "properties" in made:
+        made["properties"] = {key: _partial(value, definitions) for key, value in made["properties"].items()}
+    return made
 
 
 def connection_schema() -> Schema:
@@ -100,6 +146,7 @@ def connection_schema() -> Schema:
 
 #: Every schema that is written, by file name.
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
+    "calendar.schema.json": calendar_schema,
     "connection.schema.json": connection_schema,
     "flow.schema.json": flow_schema,
     "pack.schema.json": pack_schema,

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -27,10 +26,11 @@ from datetime import datetime
 from pathlib import Path
 
 from runtime.store import migrations
+from runtime.store.aside import aside
 from runtime.store.blobs import FolderBlobs
 from runtime.store.shared import SharedStore
 from runtime.store.snapshot import copy_blobs
-from runtime.store.store import Refused, Unavailable
+from runtime.store.store import Refused
 
 _FORMAT = 1
 _MANIFEST, _DATABASE, _KEYS = "manifest.json", "orderly.db", "keys"
@@ -59,7 +59,7 @@ def make(
     these names where they exist. Raises
     ``Refused``, and ``Unavailable`` where the disk does not take it."""
     _check_new(target)
-    with _aside(target) as folder:
+    with aside(target) as folder:
         with store.snapshot() as snapshot:
             snapshot.rows_to(folder / _DATABASE)
             clients = _sound(folder / _DATABASE)
@@ -98,7 +98,7 @@ def unpacked(source: Path, manifest: Manifest, data: Path, key_file: Path | None
     """What the backup holds, checked, in a folder aside with the schema of this version; at the end it becomes
     ``data``, which must not be there yet or be empty. Raises ``Refused``, ``Unavailable``."""
     _check_new(data)
-    with _aside(data) as folder:
+    with aside(data) as folder:
         if _digest(_copy(source / _DATABASE, folder / _DATABASE)) != manifest.database:
             raise Refused(
                 f"{source / _DATABASE} is not what was backed up: the file was damaged, take another backup"
@@ -118,25 +118,6 @@ def unpacked(source: Path, manifest: Manifest, data: Path, key_file: Path | None
 def _check_new(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refused(f"{folder} is there already and not empty: name a folder that is not there yet")
-
-
-@contextmanager
-def _aside(target: Path) -> Iterator[Path]:
-    """Readable by this user only."""
-    folder = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        folder.mkdir(mode=0o700, parents=True)
-        try:
-            yield folder
-            _flush(folder)
-            folder.replace(target)
-            _flush_one(target.parent)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
-        raise Unavailable(
-            f"{target} could not be written: {error}; make room there, or name another place"
-        ) from error
 
 
 def _copy(path: Path, to: Path) -> Path:
@@ -178,17 +159,3 @@ def _digest(path: Path) -> str:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _flush(folder: Path) -> None:
-    """Everything in it is on the disk afterwards."""
-    for path in [*folder.rglob("*"), folder]:
-        _flush_one(path)
-
-
-def _flush_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, null, select, update
 
 from runtime.model.run import CANCELLED, FINISHED, Run, RunState
 from runtime.model.sought import Said
-from runtime.store import tables
+from runtime.store import batches, tables
 from runtime.store.commits import ATTEMPT_ROW
 from runtime.store.creation import RESOLVE
 from runtime.store.ordering import follow
@@ -66,6 +66,9 @@ _WITHDRAW = [
 ]
 
 
+_PUBLISHED = Statement(select(tables.event.c.position).where(tables.event.c.run == bindparam("of")).limit(1))
+
+
 def check_cancel(tx: Tx, run: Run, undo: bool) -> None:
     """Undone is what is known to have happened, by parameters that are known."""
     if run.state in FINISHED:
@@ -106,6 +109,8 @@ def undo_first(tx: Tx, run: Run, said: Said | None) -> list[str]:
 def _withdraw(tx: Tx, run: Run, why: str) -> None:
     for statement in _WITHDRAW:
         tx.run(statement, {"of": run.id})
+    if tx.one(_PUBLISHED, {"of": run.id}) is not None:
+        batches.withdraw(tx, run.client, run.id)
     tx.run(RESOLVE, {"of": run.id, "now": tx.now, "by": "orderly", "words": f"the run was cancelled: {why}"})
 
 

@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Float, Text, bindparam, case, func, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    Text,
+    Update,
+    bindparam,
+    case,
+    false,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from runtime.model.ids import new_id
 from runtime.model.run import (
@@ -24,6 +37,7 @@ from runtime.store import creation, tables
 from runtime.store.creation import Entry
 from runtime.store.leases import HOLD, until
 from runtime.store.ordering import follow
+from runtime.store.peers import as_it_stands
 from runtime.store.references import REFERENCE, references
 from runtime.store.shapes import (
     APPROVAL,
@@ -39,8 +53,8 @@ from runtime.store.shapes import (
     micros,
 )
 from runtime.store.signals import append, callers, earlier, meet, signal
-from runtime.store.statements import Statement, Tx, insert, word
-from runtime.store.store import StaleLease
+from runtime.store.statements import Row, Statement, Tx, insert, word
+from runtime.store.store import Overtaken, StaleLease
 
 Params = dict[str, Any]
 #: A run that shows anything else is left alone until a person comes, whatever one of its branches waits for.
@@ -49,38 +63,62 @@ _run, _outcome, _intent, _timer = tables.run, tables.outcome, tables.intent, tab
 _expectation, _call = tables.expectation, tables.call
 _OVER = frozenset({OutcomeState.DONE, OutcomeState.UNDONE})
 _HELD = [_run.c.id == bindparam("of"), _run.c.fence == bindparam("fence"), _run.c.state == word("leased")]
-_SIGNALLED = _run.c.signals != _run.c.seen
+#: Of a lease that is not written yet.
+_UNTOUCHED = [
+    _run.c.id == bindparam("of"),
+    _run.c.fence == literal_column("0", BigInteger),
+    _run.c.state == word("ready"),
+    _run.c.outcome.is_(None),
+]
+_TAKEN: dict[str, Any] = {"fence": bindparam("fence"), "seen": _run.c.signals}
 _to: Any = bindparam("to_state", type_=Text)
 
-_GO_ON = Statement(
-    update(_run)
-    .where(*_HELD)
-    .values(
-        checkpoint_at=bindparam("now"),
-        due_at=bindparam("until"),
-        reply=func.coalesce(bindparam("reply", type_=Text), _run.c.reply),
+_SHOWN = [_run.c.flow, _run.c.created_at, _run.c.state, _run.c.order_key]
+
+
+def _going_on(held: Sequence[Any], **taken: Any) -> Update:
+    return (
+        update(_run)
+        .where(*held)
+        .values(
+            checkpoint_at=bindparam("now"),
+            due_at=bindparam("until"),
+            reply=func.coalesce(bindparam("reply", type_=Text), _run.c.reply),
+            **taken,
+        )
     )
-    .returning(_run.c.flow, _run.c.created_at, _run.c.state)
-)
-_GIVE_BACK = Statement(
-    update(_run)
-    .where(*_HELD)
-    .values(
-        checkpoint_at=bindparam("now"),
-        state=case(((_to == word("waiting")) & _SIGNALLED, word("ready")), else_=_to),
-        due_at=case(
-            (_to.in_([word("waiting"), word("uncertain")]) & _SIGNALLED, bindparam("now")),
-            else_=bindparam("due_at", type_=tables.Time()),
-        ),
-        finished_at=bindparam("finished_at", type_=tables.Time()),
-        why=bindparam("why"),
-        held_by=bindparam("held_by"),
-        outcome=func.coalesce(bindparam("outcome", type_=Text), _run.c.outcome),
-        reply=func.coalesce(bindparam("reply", type_=Text), _run.c.reply),
-        owner=word(""),
+
+
+def _giving_back(held: Sequence[Any], signalled: ColumnElement[bool], **taken: Any) -> Statement:
+    return Statement(
+        update(_run)
+        .where(*held)
+        .values(
+            checkpoint_at=bindparam("now"),
+            state=case(((_to == word("waiting")) & signalled, word("ready")), else_=_to),
+            due_at=case(
+                (_to.in_([word("waiting"), word("uncertain")]) & signalled, bindparam("now")),
+                else_=bindparam("due_at", type_=tables.Time()),
+            ),
+            finished_at=bindparam("finished_at", type_=tables.Time()),
+            why=bindparam("why"),
+            held_by=bindparam("held_by"),
+            outcome=func.coalesce(bindparam("outcome", type_=Text), _run.c.outcome),
+            reply=func.coalesce(bindparam("reply", type_=Text), _run.c.reply),
+            owner=word(""),
+            **taken,
+        )
+        .returning(*_SHOWN)
     )
-    .returning(_run.c.flow, _run.c.created_at, _run.c.state)
+
+
+_GO_ON_SURELY = Statement(_going_on(_HELD))
+_GO_ON = Statement(_going_on(_HELD).returning(*_SHOWN))
+_TAKE_AND_GO_ON = Statement(
+    _going_on(_UNTOUCHED, **_TAKEN, state=word("leased"), owner=bindparam("owner")).returning(*_SHOWN)
 )
+_GIVE_BACK = _giving_back(_HELD, _run.c.signals != _run.c.seen)
+_TAKE_AND_GIVE_BACK = _giving_back(_UNTOUCHED, false(), **_TAKEN)
 OUTCOME_ROW = insert(_outcome, otherwise="replace")
 INTENT_ROW = insert(_intent, otherwise="replace")
 ATTEMPT_ROW = insert(tables.attempt, omit=["seq"])
@@ -168,6 +206,7 @@ class Prepared:
     attempts: Sequence[Params]
     timers: Sequence[Params]
     expectations: Sequence[Params]
+    earlier: Sequence[int]
     events: Sequence[Params]
     keys: Sequence[Params]
     exceptions: Sequence[Params]
@@ -176,6 +215,12 @@ class Prepared:
     blobs: Sequence[Params]
     happened: Sequence[Params] = field(default_factory=list)
     handled: Sequence[Params] = field(default_factory=list)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the run keeps its lease and nothing depends on what is stored already."""
+        others = (self.timers, self.expectations, self.events, self.exceptions, self.approvals)
+        return self.checkpoint.state is None and self.child is None and not any(others)
 
 
 def prepare(lease: Lease, given: Checkpoint) -> Prepared:
@@ -190,6 +235,7 @@ def prepare(lease: Lease, given: Checkpoint) -> Prepared:
         attempts=[ATTEMPT.write(row, **of) for row in given.attempts],
         timers=[TIMER.write(row, **of) for row in given.timers],
         expectations=[EXPECTATION.write(row, **of, id=row.id or new_id()) for row in given.expectations],
+        earlier=[round(row.earlier * 1_000_000) for row in given.expectations],
         events=[EVENT.write(row, **of, id=row.id or new_id()) for row in given.events],
         keys=[{**of, "name": name, "value": value} for name, value in dict(given.keys).items()],
         exceptions=[EXCEPTION.write(row, **of, id=row.id or new_id()) for row in given.exceptions],
@@ -207,7 +253,9 @@ def _place(lease: Lease, row: OutcomeRow) -> Params:
 
 def commit(tx: Tx, lease: Lease, prepared: Prepared, seconds: float) -> Committed:
     """Raises ``StaleLease``, ``IdentityConflict``."""
-    flow, created_at, state = _hold(tx, lease, prepared, seconds)
+    if lease.written and prepared.goes_on:
+        return _go_on(tx, lease, prepared, seconds)
+    flow, created_at, state, order_key = _hold(tx, lease, prepared, seconds)
     child, started = _start_child(tx, lease, prepared)
     outcomes = prepared.outcomes if child is None else _with_child(prepared, child)
     woken = started + _write_nodes(tx, lease, prepared, outcomes, created_at)
@@ -218,7 +266,7 @@ def commit(tx: Tx, lease: Lease, prepared: Prepared, seconds: float) -> Committe
     if state in FINISHED:
         woken += callers(tx, lease.run)
     ring = signal(tx, woken) if woken else []
-    if state in FINISHED:
+    if state in FINISHED and order_key is not None:
         ring += follow(tx, lease.run)
     append(tx, events)
     if lease.run in ring:
@@ -227,13 +275,26 @@ def commit(tx: Tx, lease: Lease, prepared: Prepared, seconds: float) -> Committe
     return Committed(instant(tx.now), tuple(ring), RunState(state), child)
 
 
-def _hold(tx: Tx, lease: Lease, prepared: Prepared, seconds: float) -> tuple[str, int, str]:
-    """Checks the fence and moves the run on; its flow, time of creation and state."""
+def _go_on(tx: Tx, lease: Lease, prepared: Prepared, seconds: float) -> Committed:
+    """What most commits are. Nothing of it is asked for: it is sent in one piece, with COMMIT."""
+    held = {"of": lease.run, "fence": lease.fence, "now": tx.now, "until": until(tx, seconds)}
+    tx.surely(_GO_ON_SURELY, {**held, "reply": prepared.reply}, lambda: _stale(lease))
+    _write_nodes(tx, lease, prepared, prepared.outcomes, 0)
+    return Committed(instant(tx.now), (), RunState.LEASED, None)
+
+
+def _hold(tx: Tx, lease: Lease, prepared: Prepared, seconds: float) -> Row:
+    """Checks the fence and moves the run on: its flow, time of creation, state and key of order."""
     given = prepared.checkpoint
     row: Any
     held: Params = {"of": lease.run, "fence": lease.fence, "now": tx.now, "reply": prepared.reply}
+    if given.stopped:
+        given = as_it_stands(tx, lease.client, given)
     if given.state is None:
-        row = tx.one(_GO_ON, {**held, "until": until(tx, seconds)})
+        row = tx.one(
+            _GO_ON if lease.written else _TAKE_AND_GO_ON,
+            {**held, "until": until(tx, seconds), "owner": lease.owner},
+        )
     else:
         due = micros(given.due_at) if given.due_at and given.state in _WAKES else None
         if given.state is RunState.READY and due is None:
@@ -241,14 +302,22 @@ def _hold(tx: Tx, lease: Lease, prepared: Prepared, seconds: float) -> tuple[str
         finished = tx.now if given.state in FINISHED else None
         more = {"to_state": str(given.state), "due_at": due, "finished_at": finished}
         row = tx.one(
-            _GIVE_BACK, {**held, **more, "why": given.why, "held_by": given.held_by, "outcome": given.outcome}
+            _GIVE_BACK if lease.written else _TAKE_AND_GIVE_BACK,
+            {**held, **more, "why": given.why, "held_by": given.held_by, "outcome": given.outcome},
         )
+    if row is None and not lease.written:
+        raise Overtaken(f"run {lease.run} was cancelled, or another worker began with it: nothing was written")
     if row is None:
-        raise StaleLease(
-            f"run {lease.run} is no longer leased to {lease.owner} under fence {lease.fence}: "
-            "another worker went on with it, nothing was written; keep the outcome as evidence"
-        )
-    return row[0], row[1], row[2]
+        raise _stale(lease)
+    found: Row = row
+    return found
+
+
+def _stale(lease: Lease) -> StaleLease:
+    return StaleLease(
+        f"run {lease.run} is no longer leased to {lease.owner} under fence {lease.fence}: "
+        "another worker went on with it, nothing was written; keep the outcome as evidence"
+    )
 
 
 def _start_child(tx: Tx, lease: Lease, prepared: Prepared) -> tuple[Created | None, list[str]]:
@@ -299,13 +368,12 @@ def _write_nodes(
 ) -> list[str]:
     """Returns the run itself where what it waits for has been published before."""
     _many(tx, INTENT_ROW, [{**intent, "opened_at": intent["opened_at"] or tx.now} for intent in prepared.intents])
-    for expectation in prepared.expectations:
-        _expect(tx, expectation, created_at)
+    for expectation, since in zip(prepared.expectations, prepared.earlier, strict=True):
+        _expect(tx, expectation, created_at - since)
     _many(tx, OUTCOME_ROW, outcomes)
-    if prepared.happened:
-        happened = [{**row, "now": tx.now} for row in prepared.happened]
-        tx.many(SETTLED, happened)
-        tx.many(EXPECT_FROM_NOW, happened)
+    _many(tx, SETTLED, prepared.happened)
+    if prepared.checkpoint.expects:
+        _many(tx, EXPECT_FROM_NOW, [{**row, "now": tx.now} for row in prepared.happened])
     _many(tx, _WITHDRAW, prepared.handled)
     _many(tx, REFERENCE, prepared.blobs)
     _many(tx, ATTEMPT_ROW, prepared.attempts)
@@ -313,9 +381,9 @@ def _write_nodes(
     return [lease.run for timer in prepared.timers if _suspend(tx, timer, created_at)]
 
 
-def _expect(tx: Tx, row: Params, created_at: int) -> None:
+def _expect(tx: Tx, row: Params, since: int) -> None:
     event = (row["client"], row["event_type"], row["event_key"])
-    if tx.run(_EXPECTATION, row) and earlier(tx, *event, created_at) is not None:
+    if tx.run(_EXPECTATION, row) and earlier(tx, *event, since) is not None:
         tx.run(_MET, {"of": row["id"]})
 
 

@@ -71,6 +71,10 @@ class SqliteTx:
     def run(self, statement: Statement, parameters: Parameters = _NONE) -> int:
         return self._cursor(statement, parameters).rowcount
 
+    def surely(self, statement: Statement, parameters: Parameters, refusal: Callable[[], Exception]) -> None:
+        if not self.run(statement, parameters):
+            raise refusal()
+
     def many(self, statement: Statement, rows: Iterable[Parameters]) -> None:
         sql, values = statement.compiled(DIALECT)
         given = [{**values, **row} for row in rows] if values else rows
@@ -88,6 +92,9 @@ class SqliteTx:
             return self._cursor(statement, parameters).fetchall()
         except sqlite3.Error as error:
             raise translated(error) from error
+
+    def together(self, parameters: Parameters, *statements: Statement) -> list[list[Row]]:
+        return [self.all(statement, parameters) for statement in statements]
 
     def close(self) -> None:
         self._connection.close()

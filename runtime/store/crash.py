@@ -14,7 +14,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from runtime.model.run import FINISHED, Checkpoint, IntentState, OutcomeState, RunState
 
@@ -25,13 +25,18 @@ Unit = TypeVar("Unit", bound=Callable[..., Any])
 
 
 class Step(StrEnum):
-    """Everything that is committed or sent. A unit of the store has the name of the method that hands it in, or is
-    ``other`` (accounts, secrets, housekeeping); a checkpoint of a run has several, by what it holds."""
+    """Everything that is committed or sent. A unit of the store has the name of the method or function that hands
+    it in; a checkpoint of a run has several, by what it holds. Nothing is committed that has no name here:
+    ``tests/runtime/store/test_crash.py`` reads the sources, and where the switch is set a process that comes to an
+    unnamed unit ends and says so."""
 
     # messages and what else starts runs
     CREATE_RUN = "Runs.create_run"
     TICK = "Sources.tick"
     START_FROM_EVENT = "Events.start_from_event"
+    PUBLISH = "Events.publish"
+    COLLECT = "Batches.collect"
+    SEND_BATCH = "Batches.send"
     PUT_CURSOR = "Sources.put_cursor"
     RAISE_EXCEPTION = "Exceptions.raise_exception"
 
@@ -56,7 +61,22 @@ class Step(StrEnum):
     EVIDENCE = "SharedStore.evidence"
     ALLOCATE = "Sources.allocate"
     CONNECTION_STATE = "ConnectionStates.put_connection_state"
+    TAKE_PLACE = "Places.take_place"
+    LEAVE_PLACES = "Places.leave_places"
+    KEEP_PLACES = "SharedStore.keep_places"
+    NEXT_IN_LINE = "ConnectionStates.next_in_line"
     OVERDUE = "SharedStore.overdue"
+
+    # interchanges are entered in the ledger, large bytes stored
+    INTERCHANGE_WRITTEN = "AtNode.written"
+    INTERCHANGE_RECEIVED = "AtNode.received"
+    INTERCHANGE_ANSWERED = "AtNode.answered"
+    INTERCHANGE_RECONCILED = "AtNode.reconcile"
+    FOLLOW_UP = "SharedStore.follow_up"
+    PUT_PART = "DatabaseBlobs._put_part"
+    NAME_BLOB = "DatabaseBlobs._name"
+    FORGET_PARTS = "DatabaseBlobs._forget"
+    REMOVE_BLOBS = "DatabaseBlobs.remove"
 
     # people
     DECIDE = "Approvals.decide"
@@ -68,13 +88,38 @@ class Step(StrEnum):
     RESOLVE = "Exceptions.resolve_exception"
     AUDIT = "Audit.audit"
 
-    # a process begins, shares, tidies up
+    # who may come in, and what is secret
+    CREATE_USER = "Users.create"
+    CHANGE_USER = "Users._change"
+    VERIFY_PASSWORD = "Users.verify"  # noqa: S105  the name of a step
+    OPEN_SESSION = "Sessions.open"
+    MOVE_SESSION_ON = "Sessions.find"
+    END_SESSION = "Sessions.revoke"
+    CREATE_KEY = "ApiKeys.create"
+    REVOKE_KEY = "ApiKeys.revoke"
+    PUT_SECRET = "ClientVault.put"  # noqa: S105  the name of a step
+    DELETE_SECRET = "ClientVault.delete"  # noqa: S105  the name of a step
+
+    # what was kept long enough goes, what was brought back is let go
+    REMOVE_RAW = "Retention.remove_raw"
+    REMOVE_RUNS = "Retention.remove_runs"
+    REMOVE_INTERCHANGES = "OldInterchanges.remove"
+    REMOVE_EVENTS = "Retention.remove_events"
+    REMOVE_EXCEPTIONS = "Retention.remove_exceptions"
+    REMOVE_TICKS = "Retention.remove_ticks"
+    HOLD_RESTORED = "hold"
+    RELEASE_RESTORED = "Restored.release"
+    LET_GO = "Repair.let_go"
+
+    # a process begins, shares, looks, ends
     END_LEASES = "end_all"
+    EMPTY_PLACES = "empty_places"
     REGISTER_CLIENT = "SharedStore.register_client"
     PUT_RELEASE = "Releases.put_release"
     CLAIM_DUTY = "Duty.claim"
     GIVE_UP_DUTY = "Duty.give_up"
-    OTHER = "other"
+    PROBE = "probe"
+    CLOSE = "Writer.close"
 
     # a peer is asked
     SEND_NONE = "send.none"
@@ -85,6 +130,8 @@ class Step(StrEnum):
 
 
 _STEPS = frozenset(Step)
+#: Exit code where something is committed that has no name.
+UNNAMED: Final = 70
 
 
 class Side(StrEnum):
@@ -123,7 +170,18 @@ def after_send(what: Effect | str) -> None:
 
 def _names(unit: Callable[..., Any]) -> list[str]:
     name = unit.__qualname__.partition(".<locals>")[0]
-    return getattr(unit, "steps", None) or [name if name in _STEPS else Step.OTHER]
+    names: list[str] = getattr(unit, "steps", [name] if name in _STEPS else [])
+    if not names:
+        _unnamed(f"a unit of {unit.__module__}.{name}")
+    return names
+
+
+def _unnamed(what: str) -> NoReturn:
+    """Ends the process before it commits this: a thread that raised might be the only one to notice."""
+    why = "and that is no declared step, so that no test would end a process there"
+    told = f"orderly: {what} is to be committed while ORDERLY_CRASH_AT is set, {why}"
+    os.write(2, f"{told}: add it to Step in runtime/store/crash.py, and to a loop of tests/faults\n".encode())
+    os._exit(UNNAMED)
 
 
 def _steps(given: Checkpoint) -> list[Step]:
@@ -146,7 +204,7 @@ def _steps(given: Checkpoint) -> list[Step]:
         Step.END: given.state in FINISHED,
         Step.SUSPEND: given.state not in (None, *FINISHED) and not failed,
     }
-    return [step for step, holds in found.items() if holds] or [Step.OTHER]
+    return [step for step, holds in found.items() if holds]
 
 
 def _pass(side: Side, steps: Iterable[str]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Text, bindparam, select, update
 
 from runtime.model.ids import new_id
-from runtime.model.run import Carry, Created, Lease, NewRun, RunState
+from runtime.model.run import Carry, Created, Lease, NewRun, RunState, source_cursor
 from runtime.store import carrying, tables
 from runtime.store.carrying import NOTHING
 from runtime.store.leases import until
@@ -19,6 +19,7 @@ from runtime.store.shapes import dump
 from runtime.store.statements import Statement, Tx, insert, word
 from runtime.store.store import IdentityConflict, NotFound, Refused
 
+PUT_CURSOR = insert(tables.cursor, otherwise="replace")
 _RUN = insert(tables.run)
 _MESSAGE = insert(tables.message)
 _IDENTITY = insert(tables.identity, otherwise="ignore")
@@ -81,6 +82,7 @@ class Entry:
     message: dict[str, Any]
     keys: Sequence[dict[str, Any]]
     blobs: Sequence[dict[str, Any]]
+    cursor: Mapping[str, Any] | None = None
 
 
 def entry(client: str, new: NewRun) -> Entry:
@@ -104,7 +106,17 @@ def entry(client: str, new: NewRun) -> Entry:
     blobs = list(references(client, "run", run, [stored["body"]]))
     if new.raw is not None:
         blobs.append({"client": client, "blob": new.raw, "kind": "message", "owner": message})
-    return Entry(new, row, stored, keys, blobs)
+    return Entry(new, row, stored, keys, blobs, cursor_row(client, new.flow, new.cursor))
+
+
+def cursor_row(client: str, flow: str, value: Any) -> dict[str, Any] | None:
+    """How far the poll of a flow has come, where the message says it."""
+    return None if value is None else {"client": client, "name": source_cursor(flow), "value": dump(value)}
+
+
+def put_cursor(tx: Tx, row: Mapping[str, Any] | None) -> None:
+    if row is not None:
+        tx.run(PUT_CURSOR, {**row, "changed_at": tx.now})
 
 
 def create(tx: Tx, entry: Entry, owner: str = "", seconds: float = 0.0) -> Created:
@@ -112,6 +124,7 @@ def create(tx: Tx, entry: Entry, owner: str = "", seconds: float = 0.0) -> Creat
 
     Raises ``IdentityConflict``, and ``Refused`` or ``NotFound`` where it would reprocess a run that must not be."""
     new, run, at = entry.new, entry.run, tx.now
+    put_cursor(tx, entry.cursor)
     if new.reprocess_of is not None:
         check_reprocess(tx, run["client"], new.reprocess_of, new.carry or NOTHING, to_change=True)
     if new.identity is not None and (first := _claim(tx, entry)) is not None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Integer, bindparam, delete, select, update
 
-from connectors.sdk.exchange import Answer, Earlier, Exchanged, Reception, Reconciled, Rules
+from connectors.sdk.exchange import Answer, Earlier, Exchanged, Known, Reception, Reconciled, Rules
 from connectors.sdk.model import BlobRef
 from runtime.model.ids import new_id
 from runtime.store import tables
 from runtime.store.bound import Bound, listed
 from runtime.store.exchange_answers import meet_business, reconcile
-from runtime.store.exchange_known import Holder, held, known_keys, missing, same_work
+from runtime.store.exchange_followed import alerts, due_at, is_overdue
+from runtime.store.exchange_known import Holder, held, known_documents, known_keys, missing, same_work
+from runtime.store.exchange_numbers import numbers
 from runtime.store.references import REFERENCE
-from runtime.store.shapes import dump, instant, load
+from runtime.store.shapes import dump, instant, load, micros
 from runtime.store.statements import Backend, Statement, Tx, insert, word
 from runtime.store.store import NotFound, Page
 
@@ -24,8 +27,10 @@ _interchange, _set = tables.interchange, tables.interchange_set
 _ENTER, _ENTER_SET = insert(_interchange), insert(_set)
 _SUMMARY = (
     "id", "direction", "standard", "partner", "usage", "number", "state", "digest", "blob", "size", "media", "flow",
-    "run", "node", "iteration", "acknowledgements", "answer", "at", "changed_at",
+    "run", "node", "iteration", "acknowledgements", "answer", "at", "changed_at", "within", "sent_at",
 )  # fmt: skip
+_SHOWN = [*(_interchange.c[name] for name in _SUMMARY), due_at.label("due_at"), is_overdue.label("overdue")]
+_TIMES = ("at", "changed_at", "sent_at", "due_at")
 _SAME = (
     "client", "direction", "standard", "partner", "usage", "number", "run", "node", "iteration", "ordinal",
     "digest",
@@ -48,7 +53,7 @@ _ANSWERED = Statement(
     .values(answer=bindparam("answer"), changed_at=bindparam("now"))
 )
 _TO_ANSWER = Statement(
-    select(_interchange.c.id)
+    select(_interchange.c.id, _interchange.c.answer)
     .where(
         *(_interchange.c[name] == bindparam(name) for name in ("client", "standard", "partner", "usage", "number")),
         _interchange.c.direction == word("in"),
@@ -58,9 +63,7 @@ _TO_ANSWER = Statement(
     .limit(1)
 )
 _ONE = Statement(
-    select(*(_interchange.c[name] for name in _SUMMARY)).where(
-        _interchange.c.client == bindparam("client"), _interchange.c.id == bindparam("id")
-    )
+    select(*_SHOWN).where(_interchange.c.client == bindparam("client"), _interchange.c.id == bindparam("id"))
 )
 _SETS = Statement(
     select(_set.c.type, _set.c.number, _set.c.group_number, _set.c.key, _set.c.state, _set.c.code, _set.c.errors)
@@ -79,14 +82,23 @@ class Interchanges(Bound):
         return AtNode(self._backend, self.client, flow, run, node, iteration)
 
     def listed(
-        self, *, direction: str = "", state: str = "", partner: str = "", number: str = "", key: str = "",
-        limit: int = 50, before: str | None = None,
+        self, *, direction: str = "", state: str = "", partner: str = "", standard: str = "", number: str = "",
+        key: str = "", run: str = "", overdue: bool = False, since: datetime | None = None,
+        until: datetime | None = None, limit: int = 50, before: str | None = None,
     ) -> Page:  # fmt: skip
-        """Newest first; ``number`` is a control number with or without zeros before it, ``key`` a business key."""
-        query = select(*(_interchange.c[name] for name in _SUMMARY))
-        for name, value in (("direction", direction), ("state", state), ("partner", partner)):
+        """Newest first; ``number`` is a control number with or without zeros before it, ``key`` a business key.
+        Each with ``sent_at``, with ``due_at`` where an acknowledgement is or was waited for, and ``overdue``."""
+        query = select(*_SHOWN)
+        wanted = {"direction": direction, "state": state, "partner": partner, "standard": standard, "run": run}
+        for name, value in wanted.items():
             if value:
                 query = query.where(_interchange.c[name] == value)
+        if overdue:
+            query = query.where(is_overdue)
+        if since is not None:
+            query = query.where(_interchange.c.at >= micros(since))
+        if until is not None:
+            query = query.where(_interchange.c.at < micros(until))
         if number:
             serial = serial_of(number)
             same = _interchange.c.number == number
@@ -99,15 +111,19 @@ class Interchanges(Bound):
         return Page(shown, shown[-1]["id"] if len(rows) > limit else None)
 
     def one(self, id: str, most_sets: int = 10_000) -> dict[str, Any]:
-        """With its ``sets``. Raises ``NotFound``."""
+        """With its ``sets``, and ``alerts``: exceptions that say it is, or was, overdue. Raises ``NotFound``."""
 
         def query(tx: Tx) -> dict[str, Any]:
             row = tx.one(_ONE, {"client": self.client, "id": id})
             if row is None:
                 raise NotFound(f"client {self.client} has no interchange {id}")
-            return {**_told(row), "sets": sets_of(tx, id, most_sets)}
+            return {**_told(row), "sets": sets_of(tx, id, most_sets), "alerts": alerts(tx, self.client, id)}
 
         return self._backend.read(query)
+
+    def numbers(self, most: int = 100) -> dict[str, Any]:
+        """As ``exchange_numbers.numbers``; at most so many void numbers, and gaps of each partner."""
+        return self._backend.read(lambda tx: numbers(tx, self.client, most))
 
 
 class AtNode(Bound):
@@ -125,6 +141,12 @@ class AtNode(Bound):
         tx.lock(f"exchange {self.client} out {sent.standard} {sent.partner}")
         if tx.one(_MINE, self._mine("out", sent)) is None:
             self._enter(tx, "out", sent, "written")
+
+    def known(
+        self, standard: str, partner: str, usage: str, type: str, key: str, window: timedelta
+    ) -> Sequence[Known]:
+        of = {"client": self.client, "standard": standard, "partner": partner, "usage": usage}
+        return self._backend.read(lambda tx: known_documents(tx, of, (type, key), window, self._position))
 
     def received(self, came: Exchanged, rules: Rules) -> Reception:
         return self._backend.transact(lambda tx: self._received(tx, came, rules))
@@ -147,7 +169,7 @@ class AtNode(Bound):
         if mine is not None:
             tx.run(_FORGET, {"of": mine[0]})
             tx.run(_FORGET_SETS, {"of": mine[0]})
-        id = self._enter(tx, "in", came, state)
+        id = self._enter(tx, "in", came, state, rules.refuse_known.intersection(found.known))
         if state not in ("duplicate", "quarantined"):
             self._answers(tx, came, id)
         return found
@@ -199,6 +221,11 @@ class AtNode(Bound):
 
         self._backend.transact(unit)
 
+    def answer_to(self, standard: str, partner: str, usage: str, number: str) -> BlobRef | None:
+        of = {"client": self.client, "standard": standard, "partner": partner, "usage": usage, "number": number}
+        row = self._backend.read(lambda tx: tx.one(_TO_ANSWER, of))
+        return None if row is None or row[1] is None else BlobRef.model_validate(load(row[1]))
+
     def reconcile(self, answer: Answer) -> Reconciled | None:
         by = {name: self._position[name] for name in ("run", "node", "iteration")}
         return self._backend.transact(lambda tx: reconcile(tx, self.client, answer, by))
@@ -215,24 +242,29 @@ class AtNode(Bound):
     def _own(self, one: Exchanged) -> dict[str, Any]:
         return {**{name: self._position[name] for name in ("run", "node", "iteration")}, "ordinal": one.ordinal}
 
-    def _enter(self, tx: Tx, direction: str, one: Exchanged, state: str) -> str:
+    def _enter(
+        self, tx: Tx, direction: str, one: Exchanged, state: str, refused: Collection[int] = frozenset()
+    ) -> str:
         id = new_id()
         row = {
             **self._mine(direction, one), "id": id, "flow": self._flow, "serial": serial_of(one.number),
             "blob": one.content.blob, "size": one.content.size, "media": one.content.type, "state": state,
             "acknowledgements": None, "answer": None, "at": tx.now, "changed_at": tx.now,
+            "within": None if one.within is None else one.within // timedelta(microseconds=1),
+            "sent_at": None, "due_at": None, "overdue_at": None,
         }  # fmt: skip
         tx.run(_ENTER, row)
         tx.run(REFERENCE, _reference(self.client, one.content.blob, id))
-        tx.many(_ENTER_SET, self._sets(id, one, state))
+        tx.many(_ENTER_SET, self._sets(id, one, state, refused))
         return id
 
-    def _sets(self, id: str, one: Exchanged, state: str) -> Iterable[dict[str, Any]]:
+    def _sets(self, id: str, one: Exchanged, state: str, refused: Collection[int]) -> Iterable[dict[str, Any]]:
         for place, each in enumerate(one.sets):
+            accepted = each.accepted and place not in refused
             yield {
                 "client": self.client, "interchange": id, "place": place, "type": each.type,
                 "number": each.number, "group_number": each.group.lstrip("0"), "key": each.key,
-                "state": state if each.accepted or state != "received" else "rejected", "code": "", "errors": None,
+                "state": state if accepted or state != "received" else "rejected", "code": "", "errors": None,
             }  # fmt: skip
 
 
@@ -264,10 +296,12 @@ def _reference(client: str, blob: str, id: str) -> dict[str, str]:
 
 
 def _told(row: Sequence[Any]) -> dict[str, Any]:
-    told: dict[str, Any] = dict(zip(_SUMMARY, row, strict=True))
+    told: dict[str, Any] = dict(zip((*_SUMMARY, "due_at", "overdue"), row, strict=True))
     content = {"$blob": told.pop("blob"), "size": told.pop("size"), "type": told.pop("media")}
     parsed: Mapping[str, Any] = {
         "acknowledgements": load(told["acknowledgements"]) or [], "answer": load(told["answer"]),
-        "at": instant(told["at"]), "changed_at": instant(told["changed_at"]), "content": content,
+        "content": content, "overdue": bool(told["overdue"]),
+        "within": None if told["within"] is None else told["within"] / 1_000_000,
+        **{name: None if told[name] is None else instant(told[name]) for name in _TIMES},
     }  # fmt: skip
     return {**told, **parsed}

@@ -1,5 +1,5 @@
-"""What partners say of what they were sent: ``written``, ``arrived``, ``accepted``, ``partly`` or ``rejected``, and
-``acknowledged`` by the business."""
+"""What partners say of what they were sent: ``written``, ``sent``, ``arrived``, ``accepted``, ``partly`` or
+``rejected``, and ``acknowledged`` by the business."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, bindparam, select, update
 
 from connectors.sdk.exchange import Answer, Reconciled, SetVerdict
 from runtime.store import tables
+from runtime.store.exchange_followed import no_longer_due
 from runtime.store.shapes import dump, load
 from runtime.store.statements import Statement, Tx, word
 
@@ -89,6 +90,7 @@ def reconcile(tx: Tx, client: str, answer: Answer, by: Mapping[str, str]) -> Rec
     state = _state(state, sets, answer)
     note = {"kind": answer.kind, "code": answer.code, "state": answer.verdict, "errors": list(answer.errors), **by}
     _note(tx, id, state, told, note)
+    no_longer_due(tx, client, id, state)
     return Reconciled(id, number, run, state, [{name: one[name] for name in _NAMES[1:]} for one in sets])
 
 
@@ -105,7 +107,9 @@ def meet_business(tx: Tx, of: Mapping[str, str], answered: tuple[str, str], note
                 tx.run(_SAY_BUSINESS, {"of": id, "of_place": place})
         row = tx.one(_KNOWN, {"id": id})
         if row is not None:
-            _note(tx, id, _of_sets(sets) or str(row[0]), row[1], {**note, "state": "acknowledged"})
+            state = _of_sets(sets) or str(row[0])
+            _note(tx, id, state, row[1], {**note, "state": "acknowledged"})
+            no_longer_due(tx, of["client"], id, state)
 
 
 def _sent(tx: Tx, client: str, answer: Answer) -> tuple[str, str, str, str, str | None] | None:
@@ -134,13 +138,20 @@ def _said(answer: Answer, one: Mapping[str, Any]) -> SetVerdict | None:
         return None
     if answer.verdict == "arrived":
         return None
-    named = answer.sets.get(one["number"])
+    named = answer.sets.get(one["number"]) or _of_group(answer, one)
     if named is not None:
         return named
-    verdict = answer.others or (None if answer.sets and answer.verdict == "partly" else answer.verdict)
+    names = answer.sets or answer.groups
+    verdict = answer.others or (None if names and answer.verdict == "partly" else answer.verdict)
     if verdict is None or verdict == "partly":
         return None
     return SetVerdict(verdict, answer.code, answer.errors if verdict == "rejected" else ())
+
+
+def _of_group(answer: Answer, one: Mapping[str, Any]) -> SetVerdict | None:
+    """Zeros before a group's number do not count, as everywhere in the ledger."""
+    groups = {number.lstrip("0"): said for number, said in answer.groups.items()}
+    return groups.get(one["group_number"]) if one["group_number"] else None
 
 
 def _say(tx: Tx, id: str, one: dict[str, Any], said: SetVerdict) -> None:
@@ -161,7 +172,7 @@ def _say(tx: Tx, id: str, one: dict[str, Any], said: SetVerdict) -> None:
 
 def _state(before: str, sets: Sequence[Mapping[str, Any]], answer: Answer) -> str:
     if answer.verdict == "arrived":
-        return "arrived" if before in ("written", "void") else before
+        return "arrived" if before in ("written", "sent", "void") else before
     return _of_sets(sets) or (answer.verdict if not sets else "partly" if answer.verdict == "partly" else before)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, func, select
 
-from connectors.sdk.exchange import Earlier, Exchanged
+from connectors.sdk.exchange import Earlier, Exchanged, Known
+from connectors.sdk.model import BlobRef
 from runtime.model.run import RunState
 from runtime.store import tables
 from runtime.store.shapes import instant
@@ -48,6 +49,25 @@ _BETWEEN = Statement(
     )
 )
 _PARENTS = Statement(select(_run.c.reprocess_of, _run.c.caller_run).where(_run.c.id == bindparam("run")))
+_DOCUMENTS = Statement(
+    select(
+        *(
+            _interchange.c[name]
+            for name in ("direction", "number", "at", "run", "node", "iteration", "blob", "size", "media")
+        ),
+    )
+    .join_from(_set, _interchange, _interchange.c.id == _set.c.interchange)
+    .outerjoin(_run, _run.c.id == _interchange.c.run)
+    .where(
+        *(_interchange.c[name] == bindparam(name) for name in ("client", "standard", "partner", "usage")),
+        _set.c.client == bindparam("of_client"), _set.c.type == bindparam("type"), _set.c.key == bindparam("key"),
+        _interchange.c.at >= bindparam("since", type_=BigInteger), _set.c.state != word("rejected"),
+        _interchange.c.state.not_in([word("rejected"), word("duplicate"), word("quarantined"), word("void")]),
+        _run.c.state.is_(None) | (_run.c.state != word(RunState.CANCELLED.value)),
+    )
+    .order_by(_interchange.c.id.desc())
+    .limit(20)
+)  # fmt: skip
 #: Numbers begin again within so many of the last and first.
 _NEAR = 1_000
 _AT_ONCE = 500
@@ -134,6 +154,22 @@ def known_keys(
         places = wanted.get((type, key), [])
         if places and places[0] not in found and not same_work(tx, run, holder):
             found |= dict.fromkeys(places, Earlier(number, instant(at), holder))
+    return found
+
+
+def known_documents(
+    tx: Tx, of: Mapping[str, Any], document: tuple[str, str], window: timedelta, position: Mapping[str, str]
+) -> list[Known]:
+    """Documents of this type and key, newest first, but what the execution at this position entered itself, or a
+    run whose work it does again."""
+    given = {"type": document[0], "key": document[1], "of_client": of["client"]}
+    given["since"] = tx.now - window // timedelta(microseconds=1)
+    found = []
+    for direction, number, at, run, node, iteration, blob, size, media in tx.all(_DOCUMENTS, {**of, **given}):
+        is_own = (run, node, iteration) == tuple(position[name] for name in ("run", "node", "iteration"))
+        if not is_own and not same_work(tx, position["run"], run):
+            content = BlobRef(blob=blob, size=size, type=media)
+            found.append(Known(direction, number, instant(at), run, content))
     return found
 
 

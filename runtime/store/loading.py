@@ -21,7 +21,7 @@ from runtime.store.shapes import (
     load,
     read_run,
 )
-from runtime.store.statements import Statement, Tx, word
+from runtime.store.statements import Row, Statement, Tx, word
 from runtime.store.store import NotFound
 
 R = TypeVar("R")
@@ -35,22 +35,31 @@ def _unless_large(column: Column[Any], finished: ColumnElement[bool]) -> ColumnE
     return case((large, literal_column(f"'{ELIDED}'", Text)), else_=column)
 
 
-def _run_and_message(body: ColumnElement[Any], *more: ColumnElement[Any]) -> Statement:
-    return Statement(
+def _run_and_message(body: ColumnElement[Any], *more: ColumnElement[Any]) -> Select[Any]:
+    return (
         select(*RUN_COLUMNS, *more, body, _message.c.headers, _message.c.raw, _message.c.content_type)
         .select_from(
             tables.run.join(_message, _message.c.id == tables.run.c.message).outerjoin(
                 tables.restored, tables.restored.c.run == tables.run.c.id
             )
         )
-        .where(tables.run.c.client == bindparam("client"), tables.run.c.id == bindparam("run"))
+        .where(tables.run.c.id == bindparam("run"))
     )
 
 
-RUN_AND_MESSAGE = _run_and_message(_message.c.body)
+_OF_CLIENT = tables.run.c.client == bindparam("client")
+RUN_AND_MESSAGE = Statement(_run_and_message(_message.c.body).where(_OF_CLIENT))
 #: A run that is advanced for the first time begins with its body.
-_RUN_AND_SMALL_MESSAGE = _run_and_message(
-    _unless_large(_message.c.body, tables.run.c.fence > literal_column("1", Integer)), tables.restored.c.at
+_AGAIN = tables.run.c.fence > literal_column("1", Integer)
+_LEASED = Statement(
+    _run_and_message(_unless_large(_message.c.body, _AGAIN), tables.restored.c.at).where(_OF_CLIENT)
+)
+_UNTOUCHED = Statement(
+    _run_and_message(_message.c.body, tables.restored.c.at).where(
+        tables.run.c.state == word("ready"),
+        tables.run.c.fence == literal_column("0", Integer),
+        tables.run.c.outcome.is_(None),
+    )
 )
 _BODY = Statement(
     select(_message.c.body)
@@ -113,16 +122,31 @@ def _asked(tx: Tx, run: str, outcomes: dict[Position, OutcomeRow]) -> list[Appro
 
 
 def read_loaded(tx: Tx, lease: Lease) -> Loaded:
-    """Nodes are asked for only where the run was advanced before, what they wait for only where one waits. Raises
-    ``NotFound``."""
-    key = {"run": lease.run}
-    row = tx.one(_RUN_AND_SMALL_MESSAGE, {**key, "client": lease.client})
-    if row is None:
+    """Raises ``NotFound``."""
+    of = {"run": lease.run, "client": lease.client}
+    more = [] if lease.fence == 1 else [_OUTCOMES_WITHOUT, _INTENTS_WITHOUT]
+    found, keys, *nodes = tx.together(of, _LEASED, KEYS, *more)
+    if not found:
         raise _gone(lease)
+    return _loaded(tx, found[0], keys, *nodes)
+
+
+def look(tx: Tx, run: str, owner: str) -> tuple[Lease, Loaded] | None:
+    """A run that is ready and was not advanced before, and a lease that is not written yet; ``None`` for others."""
+    row = tx.one(_UNTOUCHED, {"run": run})
+    if row is None:
+        return None
+    found = _loaded(tx, row, tx.all(KEYS, {"run": run}))
+    return Lease(run, found.run.client, owner, 1, written=False), found
+
+
+def _loaded(
+    tx: Tx, row: Row, keys: Sequence[Row], nodes: Sequence[Row] = (), intents: Sequence[Row] = ()
+) -> Loaded:
+    """Nodes are there where the run was advanced before; what they wait for is asked for only where one waits."""
     run = read_run(row[:-5])
     restored_at, body, headers, raw, content_type = row[-5:]
-    fresh = run.fence == 1
-    outcomes = {} if fresh else _by_position(rows(tx, _OUTCOMES_WITHOUT, OUTCOME, run.id))
+    outcomes = _by_position([OUTCOME.read(node) for node in nodes])
     waiting = [at for at, outcome in outcomes.items() if outcome.state is OutcomeState.WAITING]
     timers = _by_position(rows(tx, TIMERS, TIMER, run.id)) if waiting else {}
     approvals = _by_position(_asked(tx, run.id, outcomes)) if waiting else {}
@@ -133,9 +157,9 @@ def read_loaded(tx: Tx, lease: Lease) -> Loaded:
         headers=load(headers) or {},
         raw=raw,
         content_type=content_type,
-        keys=dict(tx.all(KEYS, key)),
+        keys={str(name): str(value) for name, value in keys},
         outcomes=outcomes,
-        intents={} if fresh else _by_position(rows(tx, _INTENTS_WITHOUT, INTENT, run.id)),
+        intents=_by_position([INTENT.read(intent) for intent in intents]),
         timers={at: timers[at] for at in waiting if at in timers},
         approvals=approvals,
         children={at: called[at] for at in waiting if at in called},

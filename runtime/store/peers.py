@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from runtime.model.run import ConnectionState
+from runtime.model.run import Checkpoint, ConnectionState, RunState
 from runtime.model.sought import Said
 from runtime.store import tables
 from runtime.store.audit import keep
@@ -28,6 +28,26 @@ _ONE = Statement(
 )
 
 
+def as_it_stands(tx: Tx, client: str, given: Checkpoint) -> Checkpoint:
+    """Of a run that is about to stand behind a connection: held or waiting by what is known of that one now. Since
+    the run was told, somebody may have resumed it, a pause may have got an end, or the peer has answered; whoever
+    let its runs go did not see this one."""
+    name = given.held_by.removeprefix("connection:")
+    tx.lock(_lock_of(client, name))
+    row = tx.one(_ONE, {"client": client, "name": name})
+    state = _read(row) if row is not None else ConnectionState(name)
+    if state.paused and state.paused_until is None:
+        return given
+    until = state.stopped_until(instant(tx.now))
+    if until is None:
+        return replace(given, state=RunState.READY, due_at=None, held_by="", why="")
+    return given if given.state is not RunState.HELD else replace(given, state=RunState.WAITING, due_at=until)
+
+
+def _lock_of(client: str, name: str) -> str:
+    return f"connection:{client}:{name}"
+
+
 class ConnectionStates(Bound):
     def connection_states(self) -> Mapping[str, ConnectionState]:
         rows = self._backend.read(lambda tx: tx.all(_ALL, {"client": self.client}))
@@ -35,10 +55,10 @@ class ConnectionStates(Bound):
 
     def put_connection_state(self, state: ConnectionState, said: Said | None = None) -> Sequence[str]:
         def unit(tx: Tx) -> Sequence[str]:
-            tx.lock(f"connection:{self.client}:{state.name}")
+            tx.lock(_lock_of(self.client, state.name))
             row = tx.one(_ONE, {"client": self.client, "name": state.name})
             known = _read(row) if row is not None else ConnectionState(state.name)
-            tx.run(_PUT, _written(self.client, state if said is not None else _as_paused(known, state), tx.now))
+            tx.run(_PUT, _written(self.client, state if said is not None else _with(known, state, tx.now), tx.now))
             return [] if said is None else self._paused_or_resumed(tx, state, said)
 
         return self._backend.transact(unit)
@@ -60,13 +80,14 @@ class ConnectionStates(Bound):
         return freed
 
 
-def _as_paused(known: ConnectionState, state: ConnectionState) -> ConnectionState:
-    """With the pause that is there: whoever counts outages may not have heard of it yet."""
-    if not known.paused:
-        return state
+def _with(known: ConnectionState, state: ConnectionState, now: int) -> ConnectionState:
+    """With the pause that is there or is over, and the longer wait: whoever counts outages may not have heard of
+    them yet."""
+    waits = [each for each in (known.wait_until, state.wait_until) if each is not None and micros(each) > now]
     return replace(
-        state, paused=True, why=known.why, by=known.by, paused_at=known.paused_at, paused_until=known.paused_until
-    )
+        state, paused=known.paused, why=known.why, by=known.by, paused_at=known.paused_at,
+        paused_until=known.paused_until, wait_until=max(waits, default=None),
+    )  # fmt: skip
 
 
 def _read(row: Row) -> ConnectionState:
@@ -75,21 +96,23 @@ def _read(row: Row) -> ConnectionState:
     return ConnectionState(
         name, state == "paused", why, more.get("by", ""), more.get("failures", 0), more.get("open_for", 0.0),
         _moment(until), instant(changed_at), _moment(more.get("paused_at")), _moment(more.get("paused_until")),
+        _moment(more.get("wait_until")),
     )  # fmt: skip
 
 
 def _written(client: str, state: ConnectionState, now: int) -> dict[str, Any]:
     word = "paused" if state.paused else "open" if state.open_until is not None else "closed"
-    data = {"by": state.by, "failures": state.failures, "open_for": state.open_for, **_pause(state)}
+    data = {"by": state.by, "failures": state.failures, "open_for": state.open_for, **_times(state)}
     return {
         "client": client, "name": state.name, "state": word, "why": state.why, "data": dump(data),
         "until": None if state.open_until is None else micros(state.open_until), "changed_at": now,
     }  # fmt: skip
 
 
-def _pause(state: ConnectionState) -> dict[str, int]:
-    times = {"paused_at": state.paused_at, "paused_until": state.paused_until}
-    return {name: micros(at) for name, at in times.items() if at is not None and state.paused}
+def _times(state: ConnectionState) -> dict[str, int]:
+    times = {"paused_at": state.paused_at, "paused_until": state.paused_until} if state.paused else {}
+    times["wait_until"] = state.wait_until
+    return {name: micros(at) for name, at in times.items() if at is not None}
 
 
 def _moment(written: int | None) -> datetime | None:

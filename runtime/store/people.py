@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
 from runtime.model.ids import new_id
 from runtime.model.run import ApprovalRow, ExceptionRow
 from runtime.model.sought import Said
-from runtime.store import tables
+from runtime.store import creation, tables
 from runtime.store.audit import keep
 from runtime.store.bound import Bound, listed, page
 from runtime.store.commits import EXCEPTION_ROW
 from runtime.store.references import REFERENCE
-from runtime.store.shapes import APPROVAL, EXCEPTION, dump, instant
+from runtime.store.shapes import APPROVAL, EXCEPTION, dump, instant, load
 from runtime.store.signals import signal
 from runtime.store.statements import Statement, Tx, word
 from runtime.store.store import Judge, NotFound, Page, Refused
@@ -30,6 +31,18 @@ _APPROVAL_TO_DECIDE = Statement(
     select(*APPROVAL.columns)
     .where(_approval.c.client == bindparam("client"), _approval.c.id == bindparam("id"))
     .with_for_update()
+)
+_OF_THESE_BYTES = Statement(
+    select(_exception.c.id, _exception.c.details)
+    .join_from(tables.blob_reference, _exception, _exception.c.id == tables.blob_reference.c.owner)
+    .where(
+        tables.blob_reference.c.client == bindparam("client"),
+        tables.blob_reference.c.blob == bindparam("blob"),
+        tables.blob_reference.c.kind == word("exception"),
+        _exception.c.flow == bindparam("flow"),
+        _exception.c.kind == bindparam("kind"),
+        _exception.c.state == word("open"),
+    )
 )
 _ASSIGN = Statement(
     update(_exception)
@@ -84,9 +97,25 @@ def _approval_of(tx: Tx, client: str, id: str, statement: Statement = _ONE_APPRO
     return APPROVAL.read(row)
 
 
+def _open_already(tx: Tx, client: str, row: ExceptionRow) -> str | None:
+    """The exception that the same message of the same sender made when it came before, while that is open."""
+    identity = (row.details or {}).get("identity")
+    if row.raw is None or not identity:
+        return None
+    of = {"client": client, "blob": row.raw, "flow": row.flow, "kind": row.kind}
+    known = tx.all(_OF_THESE_BYTES, of)
+    return next((id for id, details in known if (load(details) or {}).get("identity") == identity), None)
+
+
 class Exceptions(Bound):
-    def raise_exception(self, row: ExceptionRow) -> str:
-        return self._backend.transact(lambda tx: write_exception(tx, self.client, row))
+    def raise_exception(self, row: ExceptionRow, cursor: Any = None) -> str:
+        come_to = creation.cursor_row(self.client, row.flow or "", cursor)
+
+        def unit(tx: Tx) -> str:
+            creation.put_cursor(tx, come_to)
+            return _open_already(tx, self.client, row) or write_exception(tx, self.client, row)
+
+        return self._backend.transact(unit)
 
     def exceptions(self, *, state: str = "open", limit: int = 50, before: str | None = None) -> Page:
         query = select(*EXCEPTION.columns)

@@ -24,6 +24,7 @@ from runtime.store.postgresql_copy import DatabaseSnapshot, of_database
 from runtime.store.postgresql_errors import CommitUnknown, Failed, Lost
 from runtime.store.postgresql_pool import Pool
 from runtime.store.postgresql_session import Session, Text
+from runtime.store.postgresql_time import DatabaseTime
 from runtime.store.postgresql_tx import EVERYBODY, PostgresqlTx, rows
 from runtime.store.shapes import instant
 from runtime.store.shared import SharedStore
@@ -46,6 +47,8 @@ _SERVER = Statement(
     )
 )
 _RACES, _LOSSES = 20, 3
+#: In microseconds: more than a reckoned time is behind the database's.
+_EARLY = 50_000
 _END = Text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %(session)s", "end")
 _LAST = Text("SELECT number FROM last_unit WHERE session = %(session)s FOR UPDATE", "last")
 
@@ -90,7 +93,7 @@ class PostgresqlStore(SharedStore):
         self._closed = False
         self._pool = Pool(lambda: self._address.session(patience, relaxed=relaxed), sessions, patience)
         self.walled = postgresql_schema.prepare(self._address)
-        self._ahead = 0
+        self._time = DatabaseTime()
         self.read(lambda tx: None)
         if not self.walled:
             log.warning(
@@ -154,11 +157,13 @@ class PostgresqlStore(SharedStore):
         """The database's time, reckoned from when it was last heard."""
         if self._given_clock is not None:
             return self._given_clock()
-        return instant(time.monotonic_ns() // 1000 + self._ahead)
+        return instant(self._time.now())
 
     def acquire(self, run: str, owner: str, seconds: float) -> Lease | None:
-        """Durable, as a crash of the database alone must not give one fence to two workers."""
-        return self.transact(lambda tx: leases.acquire(tx, run, owner, seconds))
+        """Durable, as a crash of the database alone must not give one fence to two workers; a moment early where
+        the time is reckoned, as what another machine found due must not be refused here."""
+        early = _EARLY if self._given_clock is None else 0
+        return self.transact(lambda tx: leases.acquire(tx, run, owner, seconds, early))
 
     def close(self) -> None:
         """Units under way are finished; nothing new begins."""
@@ -166,10 +171,9 @@ class PostgresqlStore(SharedStore):
 
     def _unit(self, client: str, unit: Callable[[Tx], T], durable: bool) -> T:
         with self._pool.session() as session:
-            tx = PostgresqlTx(session, self._given_clock, self._address.schema)
+            tx = PostgresqlTx(session, self._time, self._given_clock, self._address.schema)
             try:
                 tx.begin(client, durable)
-                self._heard(tx)
                 result = unit(tx)
             except BaseException:
                 _leave(tx)
@@ -180,11 +184,11 @@ class PostgresqlStore(SharedStore):
                 tx.commit()
                 if crash.armed:
                     crash.after_commit([unit])
-            except Failed:
-                _leave(tx)
-                raise
             except Lost as lost:
                 number, why = session.number, lost
+            except StoreError:
+                _leave(tx)
+                raise
             else:
                 return result
         if self._was_committed(session.mark, number, why):
@@ -193,16 +197,12 @@ class PostgresqlStore(SharedStore):
 
     def _query(self, client: str, query: Callable[[Tx], T]) -> T:
         with self._pool.session() as session:
-            tx = PostgresqlTx(session, self._given_clock, self._address.schema)
+            tx = PostgresqlTx(session, self._time, self._given_clock, self._address.schema)
             try:
                 tx.begin_reading(client)
-                self._heard(tx)
                 return query(tx)
             finally:
                 _leave(tx)
-
-    def _heard(self, tx: PostgresqlTx) -> None:
-        self._ahead = tx.database_now - tx.asked // 1000
 
     def _was_committed(self, mark: str, number: int, why: Lost) -> bool:
         """Asks until the database answers. Raises ``CommitUnknown``."""

@@ -32,7 +32,7 @@ DROP POLICY IF EXISTS one_client ON "{table}";
 CREATE POLICY one_client ON "{table}" USING (current_setting('orderly.client', true) IN ("{column}", '*'));
 """
 #: Tables whose rows change with every commit: what that leaves behind is cleared away early.
-_BUSY = ("run", "intent", "expectation", "last_unit")
+_BUSY = ("run", "intent", "expectation", "last_unit", "connection_place")
 _VACUUM = """
 ALTER TABLE "{table}" SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 """

@@ -2,7 +2,8 @@
 
 Statements are prepared once per session and sent without waiting; an answer is waited for where one is needed.
 That costs a quarter of the processor time of a cursor, and one round trip where there were several: a unit takes
-one to begin, one for each answer it reads, and one for everything that is left together with COMMIT.
+one for each answer it reads, and one for everything that is left together with COMMIT. Most commits of a run read
+none.
 
 Source: PostgreSQL documentation, "libpq - C Library", sections *Asynchronous Command Processing* and
 *Pipeline Mode*.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import zlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -13,6 +12,7 @@ from sqlalchemy import make_url
 
 from runtime.store.postgresql_errors import Failed, Lost
 from runtime.store.postgresql_session import Session, Text, Value, text
+from runtime.store.postgresql_time import DatabaseTime, here
 from runtime.store.shapes import micros
 from runtime.store.statements import Parameters, Row, Statement
 from runtime.store.store import StoreError
@@ -28,10 +28,14 @@ _BEGIN = Text("BEGIN ISOLATION LEVEL READ COMMITTED", "begin")
 _BEGIN_READING = Text("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "begin_reading")
 _RELAXED = Text("SET LOCAL synchronous_commit = off", "relaxed")
 _UNIT = Text(
-    f"UPDATE last_unit SET number = %(number)s, at = {_CLOCK} WHERE session = %(session)s"  # noqa: S608  constants
-    " RETURNING set_config('orderly.client', %(client)s, true), at",
+    f"WITH unit AS (UPDATE last_unit SET number = %(number)s, at = {_CLOCK}"  # noqa: S608  constants
+    " WHERE session = %(session)s RETURNING at)"
+    " SELECT set_config('orderly.client', %(client)s, true),"
+    " coalesce((SELECT at::text FROM unit), 'forgotten session')::bigint",
     "unit",
 )
+#: SQLSTATE of a division by zero, and of a text that is no number.
+_NO_ROW, _FORGOTTEN = "22012", "22P02"
 _QUERY = Text(f"SELECT set_config('orderly.client', %(client)s, true), {_CLOCK}", "query")
 _LOCK = Text("SELECT pg_advisory_xact_lock(%(space)s::integer, %(name)s::integer)", "lock")
 #: Names fall into so many locks: a unit of thousands of events does not fill the lock table of the server.
@@ -79,45 +83,78 @@ def rows(statement: Text, result: PGresult) -> list[Row]:
 
 
 class PostgresqlTx:
-    """What returns nothing to the unit (``many``, ``lock``) is sent with what follows and fails there or at
-    COMMIT. ``schema`` keeps the locks of stores in one database apart."""
+    """What returns nothing to the unit (its beginning, ``many``, ``lock``) is sent with what follows and fails
+    there or at COMMIT. ``schema`` keeps the locks of stores in one database apart."""
 
-    def __init__(self, session: Session, clock: Callable[[], datetime] | None, schema: str) -> None:
+    def __init__(
+        self, session: Session, time: DatabaseTime, clock: Callable[[], datetime] | None, schema: str
+    ) -> None:
         self._session = session
+        self._time = time
         self._clock = clock
         self._space = b"%d" % (zlib.crc32(schema.encode()) - 2**31)
-        self.now = 0
-        self.database_now = 0
-        self.asked = 0
+        self._opening: tuple[Text, int, int] | None = None
+        self._refusal: Callable[[], Exception] | None = None
+        self._now: int | None = None
+
+    @property
+    def now(self) -> int:
+        if self._now is None:
+            if self._opening is not None:
+                self._answer()
+            self._now = self._time.now()
+        return self._now
 
     def begin(self, client: str, durable: bool) -> None:
-        """``now`` is the time of the database when the unit began, unless there is a clock."""
+        """``now`` is the time of the database when the unit began, unless there is a clock: reckoned where it was
+        heard lately, which may be behind by as long as an answer takes. Of a session that the server has forgotten
+        nothing is carried out."""
         session = self._session
         session.number += 1
         session.send(_BEGIN, [])
         if not durable:
             session.send(_RELAXED, [])
         session.send(_UNIT, [b"%d" % session.number, session.mark.encode(), client.encode()])
-        self._begun(_UNIT)
+        self._begin(_UNIT, 1 if durable else 2, exact=False)
 
     def begin_reading(self, client: str) -> None:
         self._session.send(_BEGIN_READING, [])
         self._session.send(_QUERY, [client.encode()])
-        self._begun(_QUERY)
+        self._begin(_QUERY, 1, exact=True)
 
-    def _begun(self, statement: Text) -> None:
-        found = rows(statement, self._session.sync()[-1])
-        if not found:
-            self._session.close()
-            raise Lost(f"PostgreSQL at {self._session.where} has forgotten this session")
-        self.now = found[0][1] if self._clock is None else micros(self._clock())
-        self.database_now = found[0][1]
-        self.asked = time.monotonic_ns()
+    def _begin(self, statement: Text, position: int, exact: bool) -> None:
+        """A reckoned time saves a round trip: the answer, at that position, is read with the next one. One that has
+        to be exact is asked for when it is used."""
+        self._opening = (statement, position, here())
+        self._now = (None if exact else self._time.lately()) if self._clock is None else micros(self._clock())
+
+    def _answers(self) -> list[PGresult]:
+        """To what was sent since the last ones. Raises the refusal of a row that had to be there."""
+        try:
+            results = self._session.sync()
+        except Failed as error:
+            if error.sqlstate == _NO_ROW and self._refusal is not None:
+                raise self._refusal() from error
+            if error.sqlstate == _FORGOTTEN and self._opening is not None:
+                self._session.close()
+                raise Lost(f"PostgreSQL at {self._session.where} has forgotten this session") from error
+            raise
+        if self._opening is not None:
+            statement, position, asked_at = self._opening
+            self._opening = None
+            ((_, said),) = rows(statement, results[position])
+            self._time.heard(said, asked_at)
+        return results
+
+    def _answer(self) -> PGresult:
+        """To the last of what was sent."""
+        return self._answers()[-1]
 
     def commit(self) -> None:
-        """Raises ``Failed`` where nothing was stored, ``Lost`` where that is not known."""
+        """Raises ``Failed`` where nothing was stored, ``Lost`` where that is not known, and the refusal of a row
+        that had to be there."""
         self._session.send(_COMMIT, [])
-        ended = self._session.sync()[-1]
+        ended = self._answer()
         if ended.command_status != b"COMMIT":
             raise Failed(f"PostgreSQL at {self._session.where} undid the unit at COMMIT", "25P02")
 
@@ -131,13 +168,21 @@ class PostgresqlTx:
 
     def run(self, statement: Statement, parameters: Parameters = _NONE) -> int:
         self._send(statement, parameters)
-        return self._session.sync()[-1].command_tuples or 0
+        return self._answer().command_tuples or 0
+
+    def surely(self, statement: Statement, parameters: Parameters, refusal: Callable[[], Exception]) -> None:
+        """Sent with what follows: the server itself gives up the unit where there is no such row."""
+        sql, values = statement.compiled(DIALECT)
+        given = {**values, **parameters} if values else parameters
+        sent = text(f"WITH changed AS ({sql} RETURNING 1) SELECT 1 / count(*) FROM changed")  # noqa: S608  our own statement
+        self._refusal = refusal
+        self._session.send(sent, [encoded(given[name]) for name in sent.names])
 
     def many(self, statement: Statement, rows: Iterable[Parameters]) -> None:
         for row in rows:
             self._send(statement, row)
             if self._session.queued >= _MOST_QUEUED:
-                self._session.sync()
+                self._answer()
 
     def one(self, statement: Statement, parameters: Parameters = _NONE) -> Row | None:
         found = self.all(statement, parameters)
@@ -145,7 +190,12 @@ class PostgresqlTx:
 
     def all(self, statement: Statement, parameters: Parameters = _NONE) -> list[Row]:
         sent = self._send(statement, parameters)
-        return rows(sent, self._session.sync()[-1])
+        return rows(sent, self._answer())
+
+    def together(self, parameters: Parameters, *statements: Statement) -> list[list[Row]]:
+        sent = [self._send(statement, parameters) for statement in statements]
+        results = self._answers()[-len(sent) :]
+        return [rows(text, result) for text, result in zip(sent, results, strict=True)]
 
     def _send(self, statement: Statement, parameters: Parameters) -> Text:
         sql, values = statement.compiled(DIALECT)

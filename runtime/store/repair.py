@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import bindparam, delete, null, select, update
 
 from runtime.model.run import CANCELLED, FINISHED, OutcomeState, Run, RunState
 from runtime.model.sought import Onto, Said
-from runtime.store import tables
+from runtime.store import batches, tables
 from runtime.store.audit import keep
 from runtime.store.bound import Bound
 from runtime.store.cancelling import READY, cancel, check_cancel, undo_first, word_of
@@ -17,6 +18,7 @@ from runtime.store.commits import ATTEMPT_ROW, EXPECT_FROM_NOW, RESOLVE_PLACE, S
 from runtime.store.creation import RESOLVE, SUCCESSOR, check_reprocess
 from runtime.store.holding import let_go
 from runtime.store.ordering import step_aside
+from runtime.store.restore import HOLDER
 from runtime.store.runs import find
 from runtime.store.shapes import dump
 from runtime.store.statements import Statement, Tx, word
@@ -101,8 +103,17 @@ class Repair(Bound):
 
         return self._backend.transact(unit)
 
-    def let_go(self, holder: str) -> Sequence[str]:
-        return self._backend.transact(lambda tx: let_go(tx, self.client, holder))
+    def let_go(self, holder: str, said: Said | None = None) -> Sequence[str]:
+        def unit(tx: Tx) -> Sequence[str]:
+            freed = let_go(tx, self.client, holder)
+            if holder == HOLDER:
+                batches.let_go(tx, self.client)
+            if said is not None:
+                told = replace(said, more={**said.more, "runs": len(freed)})
+                keep(tx, self.client, told, "runs.released", holder)
+            return freed
+
+        return self._backend.transact(unit)
 
     def step_aside(self, run: str, said: Said | None = None) -> Sequence[str]:
         def unit(tx: Tx) -> Sequence[str]:

@@ -14,8 +14,9 @@ from sqlalchemy import BigInteger, bindparam, delete, literal_column, null, sele
 
 from runtime.model.ids import new_id
 from runtime.model.run import ExceptionRow, OutcomeRow, OutcomeState
-from runtime.store import tables
-from runtime.store.audit import write_audit
+from runtime.model.sought import Said
+from runtime.store import batches, tables
+from runtime.store.audit import keep, write_audit
 from runtime.store.bound import Bound
 from runtime.store.commits import OUTCOME_ROW
 from runtime.store.people import write_exception
@@ -126,6 +127,7 @@ def _hold(tx: Tx, client: str, backup: str, distance: int, by: str) -> Held:
     tx.run(_DOUBT_FROM_NOW, {"of_client": client, "now": tx.now})
     series = tx.run(_SKIP, {"of_client": client, "distance": distance})
     tx.run(_SIGN_OUT, {"client": client})
+    batches.hold(tx, client)
     done = Held(client, held, len(uncertain), series)
     details = {"backup": backup, "held": held, "uncertain": len(uncertain), "series": series, "distance": distance}
     write_audit(tx, client, by, "restore.made", "backup", details)
@@ -153,8 +155,9 @@ def _doubt(tx: Tx, client: str, row: Any) -> None:
 class Restored(Bound):
     """A client's runs that a restore holds; all at once are let go by ``let_go("restore")``."""
 
-    def release(self, run: str) -> None:
-        """The run is ready. Raises ``NotFound``, and ``Refused`` where no restore holds it."""
+    def release(self, run: str, said: Said | None = None) -> None:
+        """The run is ready, and what was ``said`` is in the audit, by one commit. Raises ``NotFound``, and
+        ``Refused`` where no restore holds it."""
 
         def unit(tx: Tx) -> None:
             known = find(tx, self.client, run)
@@ -163,6 +166,8 @@ class Restored(Bound):
                     f"run {run} is {known.state}{_holder(known.held_by)}: only runs that are held since a restore"
                     " are released; redrive it, or resume its connection"
                 )
+            batches.let_go(tx, self.client, run)
+            keep(tx, self.client, said, "run.released", run)
 
         self._backend.transact(unit)
 

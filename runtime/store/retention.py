@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Delete, Integer, Table, bindparam, delete, func, select
+from sqlalchemy import BigInteger, Delete, Integer, Table, bindparam, delete, exists, func, null, select, update
 
 from runtime.model.run import FINISHED, RunState
 from runtime.store import tables
 from runtime.store.bound import Bound
+from runtime.store.exchange_retention import OldInterchanges
+from runtime.store.references import NEEDED, forget_small, let_go
 from runtime.store.shapes import instant, micros
 from runtime.store.statements import Backend, Statement, Tx, insert, word
 
 _run, _event, _tick, _exception = tables.run, tables.event, tables.tick, tables.exception
-_reference, _small, _number = tables.blob_reference, tables.small_blob, tables.control_number
+_item = tables.batch_item
+_reference, _number = tables.blob_reference, tables.control_number
 
 T = TypeVar("T")
 
@@ -108,38 +111,36 @@ _MESSAGE = Statement(delete(tables.message).where(tables.message.c.id == bindpar
 _RUN = Statement(delete(_run).where(_run.c.id == bindparam("run")))
 _COUNT = insert(tables.statistic, omit=["seq"])
 
-_LET_GO = Statement(
-    delete(_reference)
+_OLD_RAW = Statement(
+    select(tables.message.c.id, tables.message.c.raw)
+    .join_from(tables.message, _run, _run.c.message == tables.message.c.id)
     .where(
-        _reference.c.owner == bindparam("owner"), _reference.c.kind != word("message"),
-        _reference.c.client == bindparam("client"),
+        tables.message.c.client == bindparam("client"),
+        tables.message.c.content_type == bindparam("type"),
+        tables.message.c.raw.is_not(None),
+        tables.message.c.id > bindparam("after"),
+        _run.c.finished_at < bindparam("before", type_=BigInteger),
+        _run.c.state.in_([word(state) for state in sorted(FINISHED)]),
+        ~_open(_exception),
     )
-    .returning(_reference.c.blob)
-)  # fmt: skip
+    .order_by(tables.message.c.id)
+    .limit(_most)
+)
+_FORGET_RAW = Statement(update(tables.message).where(tables.message.c.id == bindparam("of")).values(raw=null()))
+
 _LET_GO_RAW = Statement(
     delete(_reference).where(
         _reference.c.client == bindparam("client"), _reference.c.blob == bindparam("blob"),
         _reference.c.kind == word("message"), _reference.c.owner == bindparam("owner"),
     )
 )  # fmt: skip
-_NEEDED = Statement(
-    select(_reference.c.blob)
-    .where(_reference.c.client == bindparam("client"), _reference.c.blob == bindparam("blob"))
-    .limit(1)
+_collected = exists(
+    select(_item.c.position).where(_item.c.client == _event.c.client, _item.c.position == _event.c.position)
 )
-_HOLD_SMALL = Statement(
-    select(_small.c.blob)
-    .where(_small.c.client == bindparam("client"), _small.c.blob == bindparam("blob"))
-    .with_for_update()
-)
-_FORGET_SMALL = Statement(
-    delete(_small).where(_small.c.client == bindparam("client"), _small.c.blob == bindparam("blob"))
-)
-
 _EVENTS = Statement(
     select(_event.c.position, _event.c.id, _event.c.type, _event.c.at, _run.c.id)
     .outerjoin_from(_event, _run, _run.c.id == _event.c.run)
-    .where(_event.c.client == bindparam("client"), _event.c.position > bindparam("after"))
+    .where(_event.c.client == bindparam("client"), _event.c.position > bindparam("after"), ~_collected)
     .order_by(_event.c.position)
     .limit(_most)
 )
@@ -210,6 +211,7 @@ class Retention(Bound):
         super().__init__(backend, client)
         self._window = window
         self._batch = batch
+        self.interchanges = OldInterchanges(backend, client, window=window, batch=batch)
 
     def flows(self) -> list[str]:
         """Every flow that has runs or ticks, also those that are no longer served."""
@@ -264,11 +266,30 @@ class Retention(Bound):
             tx.run(_ITS_NUMBERS, {"client": self.client, "series": name, "run": run})
         tx.run(_MESSAGE, {"id": message})
         tx.run(_RUN, of)
-        let_go = [blob for owner in owners for blob in self._let_go(tx, owner)]
+        blobs = [blob for owner in owners for blob in let_go(tx, self.client, owner)]
         if raw is not None:
             tx.run(_LET_GO_RAW, {"client": self.client, "blob": raw, "owner": message})
-            let_go.append(raw)
-        self._forget_small(tx, let_go)
+            blobs.append(raw)
+        forget_small(tx, self.client, blobs)
+
+    def old_raw(self, type: str, before: datetime) -> Iterator[list[tuple[str, str]]]:
+        """Messages of that media type, with the names of their bytes, of runs finished before then; in batches."""
+        after = ""
+        while window := self._read(_OLD_RAW, type=type, before=micros(before), after=after, most=self._window):
+            after = window[-1][0]
+            yield from self.batches([(message, raw) for message, raw in window])
+
+    def remove_raw(self, messages: Sequence[tuple[str, str]]) -> int:
+        """The bytes of these messages as they came; what was made of them stays. How many."""
+
+        def unit(tx: Tx) -> int:
+            for message, raw in messages:
+                tx.run(_FORGET_RAW, {"of": message})
+                tx.run(_LET_GO_RAW, {"client": self.client, "blob": raw, "owner": message})
+            forget_small(tx, self.client, [raw for _, raw in messages])
+            return len(messages)
+
+        return self._backend.transact(unit)
 
     def _counted(self, key: tuple[str, str, str, str], runs: int, now: int) -> dict[str, Any]:
         named = dict(zip(("day", "flow", "state", "outcome"), key, strict=True))
@@ -299,7 +320,7 @@ class Retention(Bound):
         query = select(_event.c.id).where(_event.c.client == self.client, _event.c.position.in_(list(positions)))
         owners = [row[0] for row in tx.all(Statement(query))]
         tx.many(_EVENT, [{"position": position} for position in positions])
-        self._forget_small(tx, [blob for owner in owners for blob in self._let_go(tx, owner)])
+        forget_small(tx, self.client, [blob for owner in owners for blob in let_go(tx, self.client, owner)])
         return len(owners)
 
     def resolved(self, after: str) -> list[tuple[str, str, datetime]]:
@@ -311,7 +332,7 @@ class Retention(Bound):
         def unit(tx: Tx) -> int:
             for id in ids:
                 tx.run(_EXCEPTION, {"id": id})
-                self._forget_small(tx, self._let_go(tx, id))
+                forget_small(tx, self.client, let_go(tx, self.client, id))
             return len(ids)
 
         return self._backend.transact(unit)
@@ -335,7 +356,7 @@ class Retention(Bound):
         """Those of them that some row still names."""
 
         def query(tx: Tx) -> list[str]:
-            return [blob for blob in blobs if tx.one(_NEEDED, {"client": self.client, "blob": blob}) is not None]
+            return [blob for blob in blobs if tx.one(NEEDED, {"client": self.client, "blob": blob}) is not None]
 
         return self._backend.read(query)
 
@@ -353,14 +374,3 @@ class Retention(Bound):
         """As many at a time as one unit removes."""
         for start in range(0, len(found), self._batch):
             yield found[start : start + self._batch]
-
-    def _let_go(self, tx: Tx, owner: str) -> list[str]:
-        return [row[0] for row in tx.all(_LET_GO, {"client": self.client, "owner": owner})]
-
-    def _forget_small(self, tx: Tx, blobs: Sequence[str]) -> None:
-        """Whoever stores the same bytes at this moment has the row, or waits for it: then there is a reference, or
-        the row is made anew."""
-        for blob in blobs:
-            of = {"client": self.client, "blob": blob}
-            if tx.one(_HOLD_SMALL, of) is not None and tx.one(_NEEDED, of) is None:
-                tx.run(_FORGET_SMALL, of)

@@ -127,8 +127,10 @@ class Runs(Bound):
         return page([read_run(row) for row in found], limit)
 
     def keys_of(self, runs: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-        query = select(_key.c.run, _key.c.name, _key.c.value).where(
-            _key.c.client == self.client, _key.c.run.in_(list(runs))
+        query = (
+            select(_key.c.run, _key.c.name, _key.c.value)
+            .join_from(_run, _key, _key.c.run == _run.c.id)
+            .where(_run.c.client == self.client, _run.c.id.in_(list(runs)))
         )
         found: dict[str, dict[str, str]] = {run: {} for run in runs}
         for run, name, value in self._backend.read(lambda tx: tx.all(Statement(query))):

@@ -79,11 +79,13 @@ def _writer(column: Column[Any]) -> Callable[[Any], Any] | None:
 
 
 class Shape(Generic[R]):
-    """``columns`` to select, in the order ``read`` takes them; ``write`` gives parameters for an insert."""
+    """``columns`` to select, in the order ``read`` takes them; ``write`` gives parameters for an insert. Fields
+    that are not stored stand last."""
 
     def __init__(self, row: type[R], table: Table) -> None:
         self._row = row
-        names = [field.name for field in dataclasses.fields(row)]  # type: ignore[arg-type]
+        fields = dataclasses.fields(row)  # type: ignore[arg-type]
+        names = [field.name for field in fields if field.metadata.get("stored", True)]
         self.columns = [table.c[name] for name in names]
         self._readers = [_reader(column) for column in self.columns]
         self._names = names

@@ -24,11 +24,14 @@ from runtime.model.run import (
 )
 from runtime.store import commits, crash, leases, loading, tables
 from runtime.store.audit import Audit
+from runtime.store.batches import Batches
 from runtime.store.blobs import ClientBlobs
 from runtime.store.exchange import Interchanges
+from runtime.store.exchange_followed import Late, find, follow_up
 from runtime.store.health import Server
 from runtime.store.peers import ConnectionStates
 from runtime.store.people import Approvals, Exceptions, expire, write_exception
+from runtime.store.places import Places, keep_places
 from runtime.store.repair import Repair
 from runtime.store.runs import Runs
 from runtime.store.search import Search
@@ -66,7 +69,7 @@ def system_clock() -> datetime:
 
 
 class SharedClientStore(
-    Runs, Search, Repair, ConnectionStates, Releases, Exceptions, Approvals, Events, Sources, Audit
+    Runs, Search, Repair, ConnectionStates, Places, Releases, Exceptions, Approvals, Events, Sources, Audit
 ):
     """``ClientStore`` over a backend."""
 
@@ -74,6 +77,7 @@ class SharedClientStore(
         super().__init__(backend, client)
         self.blobs = blobs
         self.interchanges = Interchanges(backend, client)
+        self.batches = Batches(backend, client)
 
 
 class SharedStore(ABC):
@@ -127,10 +131,25 @@ class SharedStore(ABC):
     def acquire(self, run: str, owner: str, seconds: float) -> Lease | None:
         return self.transact(lambda tx: leases.acquire(tx, run, owner, seconds), durable=False)
 
+    def begin(self, run: str, owner: str, seconds: float) -> tuple[Lease, Loaded] | None:
+        lease = self.acquire(run, owner, seconds)
+        if lease is None:
+            return None
+        try:
+            return lease, self.load(lease)
+        except BaseException:
+            self.extend([lease], 0.0)
+            raise
+
     def extend(self, held: Sequence[Lease], seconds: float) -> Sequence[Lease]:
         if not held:
             return []
         return self.transact(lambda tx: leases.extend(tx, held, seconds), durable=False)
+
+    def keep_places(self, owner: str, ids: Sequence[str], seconds: float) -> int:
+        if not ids:
+            return 0
+        return self.transact(lambda tx: keep_places(tx, owner, ids, seconds), durable=False)
 
     def load(self, lease: Lease) -> Loaded:
         return self.read(lambda tx: loading.read_loaded(tx, lease))
@@ -162,6 +181,10 @@ class SharedStore(ABC):
         if not self.read(_anything_overdue):
             return []
         return self.transact(lambda tx: _overdue(tx, limit))
+
+    def follow_up(self, limit: int = 100) -> Sequence[Late]:
+        found = self.read(lambda tx: find(tx, limit))
+        return self.transact(lambda tx: follow_up(tx, found)) if found else []
 
 
 def _anything_overdue(tx: Tx) -> bool:

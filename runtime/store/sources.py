@@ -42,7 +42,15 @@ _MOVE = Statement(
     )
     .values(position=bindparam("to_position", type_=BigInteger))
 )
-_PUT_CURSOR = insert(tables.cursor, otherwise="replace")
+_MOVE_FROM = Statement(
+    update(_subscription)
+    .where(
+        _subscription.c.client == bindparam("of_client"),
+        _subscription.c.name == bindparam("of_name"),
+        _subscription.c.position == bindparam("since", type_=BigInteger),
+    )
+    .values(position=bindparam("to_position", type_=BigInteger))
+)
 _CURSOR = Statement(
     select(tables.cursor.c.value).where(
         tables.cursor.c.client == bindparam("client"), tables.cursor.c.name == bindparam("name")
@@ -73,6 +81,19 @@ _NEXT = Statement(
     .values(number=_series.c.number % bindparam("last", type_=BigInteger) + _ONE)
     .returning(_series.c.number)
 )
+
+
+def move_subscription(tx: Tx, client: str, name: str, to: int) -> bool:
+    """False where it is there or past it already: somebody else was faster."""
+    tx.run(_OPEN_SUBSCRIPTION, {"client": client, "name": name, "position": 0})
+    return tx.run(_MOVE, {"of_client": client, "of_name": name, "to_position": to}) > 0
+
+
+def move_subscription_from(tx: Tx, client: str, name: str, since: int, to: int) -> bool:
+    """False where it is not there any more: somebody else was faster."""
+    tx.run(_OPEN_SUBSCRIPTION, {"client": client, "name": name, "position": 0})
+    of = {"of_client": client, "of_name": name, "since": since, "to_position": to}
+    return tx.run(_MOVE_FROM, of) > 0
 
 
 class Releases(Bound):
@@ -118,8 +139,7 @@ class Events(Bound):
         entry = creation.entry(self.client, new) if new is not None else None
 
         def unit(tx: Tx) -> Created | None:
-            tx.run(_OPEN_SUBSCRIPTION, {"client": self.client, "name": name, "position": 0})
-            moved = tx.run(_MOVE, {"of_client": self.client, "of_name": name, "to_position": position})
+            moved = move_subscription(tx, self.client, name, position)
             return creation.create(tx, entry) if moved and entry is not None else None
 
         return self._backend.transact(unit)
@@ -132,7 +152,7 @@ class Sources(Bound):
 
     def put_cursor(self, name: str, value: Any) -> None:
         row = {"client": self.client, "name": name, "value": dump(value)}
-        self._backend.transact(lambda tx: tx.run(_PUT_CURSOR, {**row, "changed_at": tx.now}))
+        self._backend.transact(lambda tx: creation.put_cursor(tx, row))
 
     def last_tick(self, flow: str) -> datetime | None:
         row = self._backend.read(lambda tx: tx.one(_LAST_TICK, {"client": self.client, "flow": flow}))

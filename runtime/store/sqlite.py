@@ -14,21 +14,23 @@ from typing import TypeVar
 
 from sqlalchemy import text
 
-from runtime.store import leases, migrations
+from runtime.model.run import Lease, Loaded
+from runtime.store import leases, loading, migrations
 from runtime.store.blobs import ClientBlobs, FolderBlobs
 from runtime.store.connection import SqliteTx, connect
+from runtime.store.places import empty_places
 from runtime.store.private import private_file
 from runtime.store.shared import SharedStore, system_clock
 from runtime.store.snapshot import FileSnapshot, of_file
 from runtime.store.statements import Statement, Tx
-from runtime.store.store import StoreError, Unavailable
+from runtime.store.store import InUse, StoreError, Unavailable
 from runtime.store.writer import Writer
 
 T = TypeVar("T")
 
 
 class SqliteStore(SharedStore):
-    """WAL, synchronous=FULL, one writer thread with group commit, readers beside it.
+    """WAL, synchronous=FULL, one writer at a time with group commit, readers beside it.
 
     ``path`` is the database file; ``<path>.lock`` says which process has it, blobs lie in ``blobs`` beside it.
     Opening it ends the leases of the process that had it before, for that one is gone.
@@ -56,6 +58,7 @@ class SqliteStore(SharedStore):
             raise
         try:
             self.transact(leases.end_all)
+            self.transact(empty_places)
         except BaseException:
             self.close()
             raise
@@ -77,6 +80,9 @@ class SqliteStore(SharedStore):
                 reader.close()
             else:
                 self._readers.put(reader)
+
+    def begin(self, run: str, owner: str, seconds: float) -> tuple[Lease, Loaded] | None:
+        return self.read(lambda tx: loading.look(tx, run, owner)) or super().begin(run, owner, seconds)
 
     @property
     def waiting(self) -> int:
@@ -114,13 +120,12 @@ class SqliteStore(SharedStore):
         if self._closed:
             return
         self._closed = True
-        self._writer.close()
-        while True:
-            try:
+        try:
+            self._writer.close()
+            while not self._readers.empty():
                 self._readers.get_nowait().close()
-            except Empty:
-                break
-        self._lock.release()
+        finally:
+            self._lock.release()
 
     def _reader(self) -> SqliteTx:
         if self._closed:
@@ -142,7 +147,7 @@ class _Lock:
             self._file.seek(0)
             holder = self._file.read().strip() or "unknown"
             self._file.close()
-            raise Unavailable(
+            raise InUse(
                 f"{path.with_suffix('')} is in use by process {holder}: stop that process, or leave the work to it"
                 " (commands find a running server by themselves when they are given the same --data)"
             ) from error

@@ -41,7 +41,9 @@ class Statement:
 class Tx(Protocol):
     """An open transaction. Foreign errors are already translated into ``StoreError``."""
 
-    now: int
+    @property
+    def now(self) -> int:
+        """Microseconds since 1970 UTC, the same throughout."""
 
     def lock(self, name: str) -> None:
         """Until the transaction ends nobody else is past this line with the same name. One writer needs none."""
@@ -49,11 +51,18 @@ class Tx(Protocol):
     def run(self, statement: Statement, parameters: Parameters = ...) -> int:
         """Rows changed."""
 
+    def surely(self, statement: Statement, parameters: Parameters, refusal: Callable[[], Exception]) -> None:
+        """Changes a row, by a statement that returns nothing. Where there is none the unit ends with the refusal,
+        which may show only at its end, and writes nothing."""
+
     def many(self, statement: Statement, rows: Iterable[Parameters]) -> None: ...
 
     def one(self, statement: Statement, parameters: Parameters = ...) -> Row | None: ...
 
     def all(self, statement: Statement, parameters: Parameters = ...) -> list[Row]: ...
+
+    def together(self, parameters: Parameters, *statements: Statement) -> list[list[Row]]:
+        """The rows of each, asked for at one time."""
 
 
 class Backend(Protocol):

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from connectors.sdk import Blobs
+from runtime.model.limits import Called, Limits, Taken
 from runtime.model.run import (
     LANES,
     ApprovalRow,
@@ -36,7 +37,9 @@ from runtime.model.run import (
 from runtime.model.sought import Onto, Said, Sought
 
 if TYPE_CHECKING:
+    from runtime.store.batches import Batches
     from runtime.store.exchange import Interchanges
+    from runtime.store.exchange_followed import Late
 
 
 class StoreError(Exception):
@@ -47,12 +50,21 @@ class Unavailable(StoreError):
     """Disk full, locked, stopping: the caller may try again later. Nothing was stored."""
 
 
+class InUse(Unavailable):
+    """Another process has the store."""
+
+
 class NotFound(StoreError):
     """No such row for this client."""
 
 
 class StaleLease(StoreError):
     """Another worker holds the run now; what was to be committed was refused."""
+
+
+class Overtaken(StaleLease):
+    """Somebody cancelled the run, or began with it, between the look at it and the first commit; nothing was
+    written."""
 
 
 class IdentityConflict(StoreError):
@@ -106,6 +118,7 @@ class ClientStore(Protocol):
     client: str
     blobs: Blobs
     interchanges: Interchanges
+    batches: Batches
 
     # runs
     def create_run(
@@ -176,9 +189,10 @@ class ClientStore(Protocol):
         to undo what it did and then to finish so. Raises ``Refused``, also where it is not known what there is to
         undo."""
 
-    def let_go(self, holder: str) -> Sequence[str]:
+    def let_go(self, holder: str, said: Said | None = None) -> Sequence[str]:
         """Runs held by ``connection:<name>`` or ``restore``, or waiting for their pause to end, become ready,
-        oldest first; they are to be rung."""
+        oldest first; they are to be rung. What was ``said``, and how many there were, is in the audit by the same
+        commit."""
 
     def step_aside(self, run: str, said: Said | None = None) -> Sequence[str]:
         """The runs of its key no longer wait for this one; returns the next, to be rung. Raises ``Refused`` where
@@ -207,8 +221,9 @@ class ClientStore(Protocol):
     def release(self, hash: str) -> Mapping[str, Any]: ...
 
     # exceptions
-    def raise_exception(self, row: ExceptionRow) -> str:
-        """For what has no run: an unreadable file, an overdue expectation. Returns its id."""
+    def raise_exception(self, row: ExceptionRow, cursor: Any = None) -> str:
+        """For what has no run: an unreadable file, an overdue expectation. Returns its id; that of the first one
+        where the same bytes come again with the same ``identity`` in their details while it is open."""
 
     def exceptions(self, *, state: str = "open", limit: int = 50, before: str | None = None) -> Page: ...
     def found_exceptions(self, sought: Sought, *, limit: int = 50, before: str | None = None) -> Page:
@@ -264,6 +279,15 @@ class ClientStore(Protocol):
         """Of the runs that wait for ``connection:<name>`` the oldest come at ``due``, or now: id and lane, to be
         rung. Those that come by then anyway are passed over."""
 
+    def take_place(self, name: str, bounds: Limits, run: str, owner: str, seconds: float) -> Taken:
+        """At a connection with bounds, counted over all processes: it is kept for so many seconds, for as long as
+        ``keep_places`` is called for it. A run that was called from the line has its place kept for a
+        moment."""
+
+    def leave_places(self, name: str, bounds: Limits, ids: Sequence[str], most: int) -> Called:
+        """Those places are free; of the line as many runs as may ask now, at most ``most``, are due at once, oldest
+        first: they are to be rung."""
+
     # audit
     def audit(self, actor: str, action: str, subject: str, details: Mapping[str, Any] | None = None) -> None: ...
     def audit_trail(self, limit: int = 100) -> Sequence[Mapping[str, Any]]: ...
@@ -284,8 +308,15 @@ class Store(Protocol):
         """A lease on a runnable run: ready, due and waiting or uncertain, or leased by someone whose lease ran
         out. ``None`` otherwise. Each lease has a higher fence."""
 
+    def begin(self, run: str, owner: str, seconds: float) -> tuple[Lease, Loaded] | None:
+        """``acquire`` and ``load`` in one. A store that belongs to one process, which knows by itself what it works
+        on, leaves it to the first commit to write the lease of a run that begins: one commit less for each."""
+
     def extend(self, leases: Sequence[Lease], seconds: float) -> Sequence[Lease]:
         """One statement for all; returns those that are still held."""
+
+    def keep_places(self, owner: str, ids: Sequence[str], seconds: float) -> int:
+        """Those of the places that a process took at its peers, for so long from now; the others lapse."""
 
     def load(self, lease: Lease) -> Loaded:
         """Ids, states and what is small. Raises ``NotFound`` where the run is gone."""
@@ -317,5 +348,9 @@ class Store(Protocol):
     def overdue(self, limit: int = 100) -> Sequence[tuple[str, ExpectationRow]]:
         """(client, expectation) past their time; marks them overdue and raises their exceptions. Approvals past
         theirs expire, which makes the runs that asked for them due."""
+
+    def follow_up(self, limit: int = 100) -> Sequence[Late]:
+        """Of what was written for partners: marks what was sent, what was not and never will be (void), their
+        control numbers too, and what is not acknowledged in time. Returns these: each is an exception."""
 
     def close(self) -> None: ...

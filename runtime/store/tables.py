@@ -206,6 +206,16 @@ event = Table(
     sqlite_autoincrement=True,
 )  # fmt: skip
 
+#: Events that wait for others to the same partner; a row goes when its batch does. ``restored``: nobody has let it
+#: go since a restore.
+batch_item = Table(
+    "batch_item", metadata,
+    _client(), _text("flow", None), Column("position", BigInteger, nullable=False), _text("partner", None),
+    Column("bytes", BigInteger, nullable=False), Column("urgent", Flag, nullable=False, server_default="0"),
+    _time("at", False), Column("restored", Flag, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("client", "flow", "position"), **_SMALL,
+)  # fmt: skip
+
 subscription = Table(
     "subscription", metadata,
     _client(), _text("name"), Column("position", BigInteger, nullable=False),
@@ -231,6 +241,15 @@ connection_state = Table(
     PrimaryKeyConstraint("client", "name"),
 )  # fmt: skip
 
+#: At a connection with bounds: who asks (``asking``), was called from the line (``called``), or asked within the
+#: last minute (``asked``).
+connection_place = Table(
+    "connection_place", metadata,
+    _client(), _text("name"), _text("id", None), _text("owner"), _text("run"), _text("state"),
+    _time("asked_at", False), _time("until", False),
+    PrimaryKeyConstraint("client", "name", "id"), **_SMALL,
+)  # fmt: skip
+
 #: The last number given out of each series.
 control_series = Table(
     "control_series", metadata,
@@ -238,11 +257,13 @@ control_series = Table(
     PrimaryKeyConstraint("client", "series"), **_SMALL,
 )  # fmt: skip
 
+#: ``given`` until its run has ended, then ``sent`` or ``void``; ``before_ledger`` where nobody knows.
 control_number = Table(
     "control_number", metadata,
     _client(), _text("series"), _text("run"), _text("node"), _text("iteration"),
     Column("number", BigInteger, nullable=False), _text("state"), _time("created_at", False),
-    PrimaryKeyConstraint("client", "series", "run", "node", "iteration"), **_SMALL,
+    PrimaryKeyConstraint("client", "series", "run", "node", "iteration"),
+    Index("control_number_given", "run", **_where("state = 'given'")), **_SMALL,
 )  # fmt: skip
 
 #: Who needs a blob: ``kind`` is the table, ``owner`` its id. That of a message is found by its raw bytes.
@@ -339,15 +360,20 @@ secret = Table(
 
 #: The exchange ledger: what was sent to partners (``out``) and came from them (``in``). ``serial`` is the control
 #: number where it is one; ``ordinal`` the place in its file; ``answer`` the blob it was acknowledged with.
+#: ``within`` is how many microseconds after ``sent_at`` an acknowledgement is due; ``due_at`` is when, while it is
+#: waited for, and ``overdue_at`` the same once that has passed.
 interchange = Table(
     "interchange", metadata,
     _id(), *_position(), Column("ordinal", Integer, nullable=False), _text("flow"), _text("direction"),
     _text("standard"), _text("partner"), _text("usage"), _text("number"), Column("serial", BigInteger),
     _text("digest"), _text("blob"), Column("size", BigInteger, nullable=False), _text("media"), _text("state"),
     Column("acknowledgements", Json), Column("answer", Json), _time("at", False), _time("changed_at", False),
+    Column("within", BigInteger), _time("sent_at"), _time("due_at"), _time("overdue_at"),
     Index("interchange_number", "client", "direction", "standard", "partner", "usage", "number"),
     Index("interchange_newest", "client", "id"),
     Index("interchange_run", "run"),
+    Index("interchange_due", "due_at", **_where("due_at IS NOT NULL")),
+    Index("interchange_written", "run", **_where("state = 'written'")),
 )  # fmt: skip
 
 #: Transaction sets and messages of an interchange, in their order. ``key`` is a business key.

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import bindparam, delete, select
 
+from runtime.model.sought import Said
 from runtime.store import tables
+from runtime.store.audit import keep
 from runtime.store.bound import Bound
 from runtime.store.private import write_once
-from runtime.store.statements import Backend, Statement, insert
+from runtime.store.statements import Backend, Statement, Tx, insert
 from runtime.store.store import StoreError
 
 _secret = tables.secret
@@ -65,6 +69,13 @@ class Keys:
             raise VaultError(f"this secret was sealed with key {id}, which {self.path} does not hold: add that key")
         return AESGCM(self._keys[id])
 
+    def derived(self, id: str, purpose: str, length: int) -> bytes:
+        """Key material of its own for a purpose (HKDF-SHA256, RFC 5869). Raises ``VaultError`` for a key that the
+        file does not hold."""
+        if id not in self._keys:
+            raise VaultError(f"this was sealed with key {id}, which {self.path} does not hold: add that key")
+        return HKDF(hashes.SHA256(), length, None, purpose.encode()).derive(self._keys[id])
+
     def __repr__(self) -> str:
         return f"Keys({str(self.path)!r})"
 
@@ -83,6 +94,10 @@ class Vault:
         self._backend = backend
         self._keys = Keys(key_path(data, environment))
 
+    @property
+    def keys(self) -> Keys:
+        return self._keys
+
     def for_client(self, client: str) -> ClientVault:
         return ClientVault(self._backend, client, self._keys)
 
@@ -94,12 +109,17 @@ class ClientVault(Bound):
         super().__init__(backend, client)
         self._keys = keys
 
-    def put(self, name: str, value: str) -> None:
-        """Stores or replaces."""
+    def put(self, name: str, value: str, said: Said | None = None) -> None:
+        """Stores or replaces; what was ``said`` is in the audit by the same commit, without the value."""
         id, nonce = self._keys.current, secrets.token_bytes(_NONCE)
         sealed = self._keys.cipher(id).encrypt(nonce, value.encode(), self._bound(name, id))
         row: dict[str, Any] = {"client": self.client, "name": name, "key_id": id, "nonce": nonce, "sealed": sealed}
-        self._backend.transact(lambda tx: tx.run(_PUT, {**row, "changed_at": tx.now}))
+
+        def unit(tx: Tx) -> None:
+            tx.run(_PUT, {**row, "changed_at": tx.now})
+            keep(tx, self.client, said, "secret.set", name)
+
+        self._backend.transact(unit)
 
     def get(self, name: str) -> str | None:
         """``None`` where there is none. Raises ``VaultError`` for another key and for a row that was changed."""
@@ -115,9 +135,15 @@ class ClientVault(Bound):
                 "the key file is another one or the row was changed; restore the key file or store the secret again"
             ) from error
 
-    def delete(self, name: str) -> bool:
-        """Whether there was one."""
-        return self._backend.transact(lambda tx: tx.run(_DELETE, self._at(name))) > 0
+    def delete(self, name: str, said: Said | None = None) -> bool:
+        """Whether there was one; then what was ``said`` is in the audit by the same commit."""
+
+        def unit(tx: Tx) -> bool:
+            there = tx.run(_DELETE, self._at(name)) > 0
+            keep(tx, self.client, said if there else None, "secret.deleted", name)
+            return there
+
+        return self._backend.transact(unit)
 
     def names(self) -> list[str]:
         return [row[0] for row in self._backend.read(lambda tx: tx.all(_NAMES, {"client": self.client}))]

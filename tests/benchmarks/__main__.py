@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runtime.observe.logs import set_up
-from tests.benchmarks import flow_a, four_effects, stored, two_workers
+from tests.benchmarks import codecs, flow_a, four_effects, hl7, stored, two_workers, wsgi
 
 _SQLITE = "SQLite, WAL, synchronous=FULL, one process"
 
@@ -48,6 +48,21 @@ BENCHES = {
         "The same, queued, drained by two worker processes",
         "PostgreSQL, synchronous_commit=on, RabbitMQ; 2 processes with 8 threads each for this lane; all on one machine",
         lambda runs: two_workers.measure(int(runs)), 10_000, 1_000,
+    ),
+    "wsgi": Bench(
+        "Flow A behind WSGI servers that can be in the writer's process",
+        f"{_SQLITE}; {wsgi.CONNECTIONS} persistent connections, {wsgi.THREADS} threads; seconds of load as given, in turns",
+        wsgi.measure, 5.0, 2.0,
+    ),
+    "codecs": Bench(
+        "EDI codecs: one interchange of many orders of ten lines, streamed from a file",
+        "one thread, a process each; megabytes per second of processor time",
+        lambda orders: codecs.measure(int(orders)), 10_000, 1_000,
+    ),
+    "hl7": Bench(
+        "HL7: ADT of 1 KB over MLLP, stored durably, then acknowledged; and the codec alone",
+        f"{_SQLITE}; {hl7.SENDERS} persistent senders from another process; seconds of load as given",
+        hl7.measure, 10.0, 3.0,
     ),
     "stored": Bench(
         "The same beside many stored runs, and pages of the runs list (slowest of ten)",

@@ -17,7 +17,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -199,6 +199,13 @@ def load(port: int, flow: str, key: str, connections: int, seconds: float) -> di
     return {"latencies": sorted(latencies), "failures": failures[0]}
 
 
+class Target(Protocol):
+    """What is put under load."""
+
+    port: int
+    key: str
+
+
 def measure(seconds: float = 10.0, connections: int = 10) -> list[dict[str, Any]]:
     """Both mappings in one run of the server."""
     with tempfile.TemporaryDirectory(prefix="orderly-bench-") as name:
@@ -212,9 +219,9 @@ def measure(seconds: float = 10.0, connections: int = 10) -> list[dict[str, Any]
 
 
 def _measure(server: Server, flow: str, seconds: float, connections: int, first: float, idle: float) -> Figures:
-    _loaded(server, flow, connections, 1.0)
+    loaded(server, flow, connections, 1.0)
     before = server.cpu()
-    result = _loaded(server, flow, connections, seconds)
+    result = loaded(server, flow, connections, seconds)
     spent = server.cpu() - before
     latencies = result["latencies"]
 
@@ -228,7 +235,7 @@ def _measure(server: Server, flow: str, seconds: float, connections: int, first:
     )  # fmt: skip
 
 
-def _loaded(server: Server, flow: str, connections: int, seconds: float) -> dict[str, Any]:
+def loaded(server: Target, flow: str, connections: int, seconds: float) -> dict[str, Any]:
     command = [
         sys.executable,
         "-m",

@@ -44,7 +44,8 @@ def _write(tx: Tx, entries: list[Entry]) -> None:
 
 
 def pages(services: Services) -> dict[str, float]:
-    """Milliseconds of the slowest of ten requests for a page of the list, by what is asked for."""
+    """Milliseconds of the slowest of ten requests for a page of the list, by what is asked for; the very first one,
+    for which templates are compiled, is not among them."""
     access = services.access("bench")
     if not access.users.list():
         access.users.create("anna.berg", PASSWORD, roles=["operator"])
@@ -56,6 +57,7 @@ def pages(services: Services) -> dict[str, float]:
         "first page": "/runs", "by state": "/runs?state=done", "by flow": f"/runs?flow={four_effects.FLOW}",
         "by key": "/runs?q=REQ-77", "state that none has": "/runs?state=dead", "deep page": f"/runs?before={deep}",
     }  # fmt: skip
+    _milliseconds(http, "/runs")
     return {name: max(_milliseconds(http, path) for _ in range(10)) for name, path in asked.items()}
 
 
@@ -70,7 +72,7 @@ def measure(stored: int = 300_000, runs: int = 1_500) -> list[dict[str, Any]]:
     rows = []
     with tempfile.TemporaryDirectory(prefix="orderly-bench-") as name, four_effects.engine(Path(name)) as services:
         four_effects.take(services, 200)
-        four_effects.wait_done(services, 200)
+        four_effects.wait_done(services)
         rows.append(_measured(services, runs))
         fill(services, stored)
         rows.append(_measured(services, runs))
@@ -81,7 +83,7 @@ def _measured(services: Services, runs: int) -> dict[str, Any]:
     before = services.clients["bench"].store.counts()
     there = before.get(RunState.DONE, 0)
     figures = four_effects.timed(
-        lambda: (four_effects.take(services, runs), four_effects.wait_done(services, there + runs)), runs
+        lambda: (four_effects.take(services, runs), four_effects.wait_done(services)), runs
     )
     slowest = {f"ms: {name}": took for name, took in pages(services).items()}
     return {"what": f"{there} runs stored", **figures, **slowest}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -54,6 +55,24 @@ def test_the_walk_through_ends_with_a_server_that_is_ready(tmp_path: Path) -> No
         assert server.exit_code() == 0
     finally:
         server.stop()
+
+
+def test_what_make_says_of_itself_is_no_part_of_the_answer(tmp_path: Path) -> None:
+    """``make demo DEMO=--json`` on a fresh clone prints one JSON document, and nothing else, to standard output. The
+    installation is left out here, the command is the real one."""
+    (tmp_path / "bin").mkdir()
+    for name in ("python", "orderly"):
+        (tmp_path / "bin" / name).symlink_to(BIN / name)
+    given = {"VENV": str(tmp_path), "PIP": "true", "DEMO": "--help"}
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+
+    done = subprocess.run(
+        ["make", "demo", *(f"{name}={value}" for name, value in given.items())],
+        cwd=ROOT, capture_output=True, text=True, check=True, env=environment,
+    )  # fmt: skip
+
+    assert done.stdout.startswith("Usage: orderly demo")
+    assert f"Installing into {tmp_path}" in done.stderr
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))

@@ -7,8 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.forked import Forks, forks
 from tests.faults.outside import ORDER, Outside, opened, write_pack
 from tests.faults.server import Server
+
+
+@pytest.fixture(scope="session")
+def forked() -> Iterator[Forks]:
+    """Starts programs that are to die, and verbs of the command line."""
+    programs = ("tests.faults.desk", "tests.faults.administration")
+    with forks(*programs, "runtime.cli.housekeeping", "runtime.cli.testing") as made:
+        yield made
 
 
 @pytest.fixture

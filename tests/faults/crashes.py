@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from runtime.store.crash import Side, Step
+from runtime.store.crash import UNNAMED, Side, Step
+from tests.faults.forked import Ended
 from tests.faults.server import Server
 
 
@@ -20,6 +21,12 @@ def points(steps: set[Step]) -> list[str]:
 def reached(log: str, point: str) -> bool:
     """Whether a process said that it ends at this very point."""
     return f"crash point {point.partition(':')[0]} reached" in log
+
+
+def died(ended: Ended, point: str) -> None:
+    """Raises ``AssertionError`` where that process did not end there."""
+    assert ended.code == -signal.SIGKILL, f"nobody passed {point}: {ended.code}, {ended.output}{ended.errors}"
+    assert reached(ended.errors, point), ended.errors
 
 
 @contextmanager
@@ -34,6 +41,8 @@ def crashing(server: Server, point: str, dead: Callable[[], None]) -> Iterator[N
 
     def watch() -> None:
         code = server.died()
+        if code == UNNAMED:
+            failed.append(AssertionError(server.log.read_text().splitlines()[-1]))
         if not reached(server.log.read_text(), point):
             return
         try:
@@ -49,9 +58,9 @@ def crashing(server: Server, point: str, dead: Callable[[], None]) -> Iterator[N
     try:
         yield
     finally:
-        if not reached(server.log.read_text(), point):
+        if not failed and not reached(server.log.read_text(), point):
             os.kill(server.pid, signal.SIGKILL)
         watching.join(60)
-    if failed:
-        raise failed[0]
+        if failed:
+            raise failed[0]
     assert reached(server.log.read_text(), point), f"nothing of the day passed {point}"

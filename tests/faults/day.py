@@ -30,7 +30,7 @@ TOLD = Counter(
     ["BACK-1", *["TICK"] * len(TICKS), *(f"{n}{end}" for n in POSTED["whole"] for end in ("", "/1", "/2", "/3"))]
 )
 #: Runs by flow, once everything is over.
-RUNS = {"whole": 2, "called": 2, "heard": 2, "taken_back": 1, "stops": 1, "ticks": len(TICKS)}
+RUNS = {"whole": 2, "called": 2, "heard": 2, "together": 2, "taken_back": 1, "stops": 1, "ticks": len(TICKS)}
 
 
 #: Alembic has one context in a process, and days are lived side by side.

@@ -45,7 +45,7 @@ def flow(name: str, trigger: Json, *nodes: Json, **more: Any) -> Json:
     }
 
 
-_BUDGET = {
+BUDGET = {
     "id": "budget", "type": "soap.call", "connection": "erp", "effect": "none", "retry": _OFTEN, "into": "budget",
     "parameters": {"operation": "CheckBudget", "body": {"CostCenter": "CC-WARD3", "Amount": "1.00"}},
 }  # fmt: skip
@@ -62,6 +62,7 @@ _HEARS = {
 
 def flows() -> list[Json]:
     document = json.loads(_850.read_text())["then"]
+    document["beginning"]["order_number"] = "=erp.Number"
     edi = {"id": "edi", "type": "x12.write", "parameters": {"partner": "acme", "set": "850", "document": document}}
     items = {"id": "items", "type": "for_each", "parameters": {"items": [1, 2, 3], "at_once": 2}}
     cancel = {
@@ -72,7 +73,7 @@ def flows() -> list[Json]:
     return [
         flow(
             "whole", {**_HOOK, "reply": {"result": {"within": "20s"}}},
-            _BUDGET, order("order"), tell("told"),
+            BUDGET, order("order"), tell("told"),
             {"id": "reply", "type": "respond", "parameters": {"status": 200, "body": "={'run': $run.id, 'order': erp.Number}"}},
             edi, {**items, "nodes": [tell("item", "$parent.requisitionNumber & '/' & $string($)")]},
             {"id": "both", "type": "parallel", "branches": {"calls": [_CALLS], "hears": [_HEARS]}},
@@ -86,6 +87,10 @@ def flows() -> list[Json]:
             identity="=requisitionNumber",
         ),
         flow("heard", {"type": "event", "event": "whole.issued"}, {"id": "pause", "type": "wait", "parameters": {"for": "20ms"}}),
+        flow(
+            "together", {"type": "event", "event": "whole.issued", "batch": {"partner": "='acme'"}},
+            {"id": "pause", "type": "wait", "parameters": {"for": "20ms"}},
+        ),
         flow(
             "taken_back", _HOOK, order("order", undo=cancel), tell("told", expect=never),
             order("more", "requisitionNumber & '-MORE'", undo=cancel),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -59,8 +58,7 @@ class Desk:
         if not users.list():
             users.create("omar.said", PASSWORD, roles=["procurement_manager"])
         self._pause()
-        self._take("asks", "ASK-1", category="equipment")
-        self._take("unsure", "UNSURE-1")
+        self._ask()
         for number, cost_center in (("DEAD-1", "A"), ("DEAD-2", "B"), ("BEHIND-2", "B")):
             self._take("refused", number, costCenter=cost_center)
         self._take("held", "HELD-1")
@@ -85,6 +83,14 @@ class Desk:
     def _pause(self) -> None:
         if self._find("held") is None:
             self._repair.pause("portal", "omar.said", "the portal is being mended")
+
+    def _ask(self) -> None:
+        """One after the other: who dies with the first leaves nothing of the second before its first byte was sent,
+        and what is said of that one later, that it is in the ERP, is true."""
+        self._take("asks", "ASK-1", category="equipment")
+        self._comes_to("ASK-1", RunState.WAITING, RunState.DONE)
+        self._take("unsure", "UNSURE-1")
+        self._comes_to("UNSURE-1", RunState.UNCERTAIN, RunState.DONE)
 
     def _decide(self) -> None:
         self._comes_to("ASK-1", RunState.WAITING, RunState.DONE)
@@ -172,16 +178,16 @@ class Desk:
         }
 
 
-def main(work: Callable[[Services], dict[str, Any]], pack: Path, data: Path) -> None:
+def main() -> None:
+    pack, data, files = (Path(given) for given in sys.argv[1:])
     set_up("warning", False)
     services = Services(Settings(data, (pack,), port=0, threads=2))
     try:
         services.start()
-        print(json.dumps(work(services)))
+        print(json.dumps(Desk(services, files).work()))
     finally:
         services.stop()
 
 
 if __name__ == "__main__":
-    _pack, _data, _files = (Path(given) for given in sys.argv[1:])
-    main(lambda services: Desk(services, _files).work(), _pack, _data)
+    main()

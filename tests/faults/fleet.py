@@ -89,7 +89,7 @@ class Process:
 
     def exit_code(self) -> int:
         """Waits for the end."""
-        code = self._process.wait(timeout=60)
+        code = self._process.wait(timeout=120)
         if self._process.stdout is not None:
             self._process.stdout.close()
         return code

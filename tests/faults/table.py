@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runtime.store.crash import Step
 from tests.faults import test_crash_points as alone
+from tests.faults import test_crash_points_administration as around
 from tests.faults import test_crash_points_shared as shared
 
 HERE = Path(__file__).parent
@@ -20,6 +21,14 @@ PAGE = HERE / "README.md"
 LOOPS = {
     "one server, SQLite": alone.DAY,
     "people at the desk, SQLite": alone.DESK,
+    "users, keys, secrets and sign-ins, SQLite": set(around.ACCOUNTS),
+    "the exchange ledger, SQLite": set(around.EXCHANGE),
+    "runs in line before a peer, SQLite": set(around.LINE),
+    "retention, SQLite": set(around.RETENTION),
+    "large bytes, PostgreSQL": set(around.LARGE),
+    "`orderly restore`": {around.RESTORE},
+    "`orderly runs release`": {around.RELEASE, around.RELEASE_ALL},
+    "`orderly test`": {around.TRIAL},
     "a worker, PostgreSQL and RabbitMQ": shared.WORKER | shared.HOLDING,
     "a clock": shared.CLOCK | shared.LEAVING,
     "`orderly web`": shared.WEB,
@@ -42,6 +51,11 @@ _STEPS = """
 
 `ORDERLY_CRASH_AT=<step>.before|after[:n]` ends a process with SIGKILL when it passes there for the n-th time
 (`runtime/store/crash.py`). Each step below is a commit or a send; the tests loop over both sides of all of them.
+Nothing is committed under no name: a test compares them with the sources, and a process with the switch set ends where it
+comes to a unit that has none.
+
+Not among them, because no unit of the store carries them: copying the rows of a backup, filling an empty PostgreSQL from
+one, bringing a database to a newer schema. Each is one transaction, or a folder made aside and renamed.
 
 | step | where a process dies there |
 | --- | --- |

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,17 +12,18 @@ from typing import Any
 import pytest
 
 from runtime.store.crash import Side, Step
-from tests.faults.crashes import crashing, points, reached
+from tests.faults.crashes import crashing, died, points
 from tests.faults.day import Day
-from tests.faults.day_flows import ROOT, connections
+from tests.faults.day_flows import connections
 from tests.faults.desk import flows as desk_flows
+from tests.faults.forked import Forks
 from tests.faults.outside import Outside, opened, write_pack
 
 pytestmark = pytest.mark.timeout(600)
 
 #: What a day of one embedded server passes.
 DAY = {
-    Step.CREATE_RUN, Step.START_FROM_EVENT, Step.TICK, Step.PUT_CURSOR, Step.RAISE_EXCEPTION,
+    Step.CREATE_RUN, Step.START_FROM_EVENT, Step.COLLECT, Step.SEND_BATCH, Step.TICK, Step.PUT_CURSOR, Step.RAISE_EXCEPTION,
     Step.ACQUIRE, Step.INTENT, Step.OUTCOME, Step.OUTCOME_AND_INTENT, Step.NOT_DONE, Step.UNCERTAIN, Step.CHILD,
     Step.TIMER, Step.EVENT, Step.REPLY, Step.UNDONE, Step.SUSPEND, Step.FAIL, Step.END,
     Step.ALLOCATE, Step.CONNECTION_STATE, Step.OVERDUE,
@@ -36,7 +33,7 @@ DAY = {
 #: What people do, and what comes of it.
 DESK = {
     Step.APPROVAL, Step.DECIDE, Step.SETTLE, Step.REDRIVE, Step.STEP_ASIDE, Step.CANCEL, Step.ASSIGN,
-    Step.RESOLVE, Step.AUDIT, Step.OTHER,
+    Step.RESOLVE, Step.AUDIT,
 }  # fmt: skip
 PAUSE_AND_RESUME = [f"{Step.CONNECTION_STATE}.{side}:{nth}" for nth in (1, 2) for side in Side]
 AT_ONCE = 4
@@ -66,7 +63,7 @@ def lives(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[None]]]:
         living.shutdown(cancel_futures=True)
 
 
-def desk(folder: Path, outside: Outside, points: Sequence[str]) -> dict[str, Any]:
+def desk(forked: Forks, folder: Path, outside: Outside, points: Sequence[str]) -> dict[str, Any]:
     """The desk's work, with a death at each of the points, and then to its end; what it came to."""
     pack = write_pack(folder / "pack", outside, *desk_flows())
     connections(pack, folder / "files")
@@ -74,21 +71,12 @@ def desk(folder: Path, outside: Outside, points: Sequence[str]) -> dict[str, Any
     for number in ("DEAD-1", "DEAD-2"):
         (folder / "files" / "out" / number).write_text("a file that is in the way")
     outside.erp.hang_up_after("CreatePurchaseOrder", 1, RequisitionNumber="UNSURE-1")
-    command = [sys.executable, "-m", "tests.faults.desk", *map(str, (pack, folder / "data", folder / "files"))]
-
-    def work(**variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, **variables}
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
-
+    command = ["tests.faults.desk:main", *map(str, (pack, folder / "data", folder / "files"))]
     for point in points:
-        died = work(ORDERLY_CRASH_AT=point)
-        assert died.returncode == -signal.SIGKILL, f"nobody at the desk passed {point}: {died.stdout}{died.stderr}"
-        assert reached(died.stderr, point), died.stderr
-    done = work()
-    assert done.returncode == 0, done.stderr
-    came_to: dict[str, Any] = json.loads(done.stdout)
+        died(forked.run(*command, ORDERLY_CRASH_AT=point), point)
+    done = forked.run(*command)
+    assert done.code == 0, done.errors
+    came_to: dict[str, Any] = json.loads(done.output)
     return {**came_to, "ordered": outside.ordered()}
 
 
@@ -102,16 +90,16 @@ def test_what_was_accepted_is_done_once_though_the_server_dies_there(
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def undisturbed(forked: Forks, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the desk comes to when nothing dies."""
     with opened() as outside:
-        return desk(tmp_path_factory.mktemp("desk"), outside, [])
+        return desk(forked, tmp_path_factory.mktemp("desk"), outside, [])
 
 
 @pytest.mark.parametrize("point", [*points(DESK), *PAUSE_AND_RESUME])
 def test_a_decision_or_repair_is_made_whole_and_once_though_the_process_dies_there(
-    undisturbed: dict[str, Any], tmp_path: Path, outside: Outside, point: str
+    forked: Forks, undisturbed: dict[str, Any], tmp_path: Path, outside: Outside, point: str
 ) -> None:
     """SIGKILL at this point of the work of people who decide, settle, redrive, pass, cancel, resume, assign and
     resolve; they look how far things are and go on: the same end, and each deed is in the audit once."""
-    assert desk(tmp_path, outside, [point]) == undisturbed
+    assert desk(forked, tmp_path, outside, [point]) == undisturbed

@@ -18,7 +18,7 @@ from tests.faults.day import TICKS
 from tests.faults.day_flows import connections, flows
 from tests.faults.fleet import Fleet, Process, database
 from tests.faults.load import Load, load
-from tests.faults.outside import Outside, write_pack
+from tests.faults.outside import Outside, set_connection, write_pack
 from tests.runtime.console.house import until
 
 pytestmark = pytest.mark.timeout(400)
@@ -27,11 +27,11 @@ WORKER = {
     Step.ACQUIRE_DURABLY, Step.INTENT, Step.OUTCOME, Step.OUTCOME_AND_INTENT, Step.CHILD, Step.TIMER, Step.EVENT,
     Step.SUSPEND, Step.END, Step.ALLOCATE, Step.SEND_NONE, Step.SEND_IDEMPOTENT, Step.SEND_ONCE,
 }  # fmt: skip
-CLOCK = {Step.CLAIM_DUTY, Step.START_FROM_EVENT, Step.TICK}
+CLOCK = {Step.CLAIM_DUTY, Step.START_FROM_EVENT, Step.COLLECT, Step.SEND_BATCH, Step.TICK}
 #: These have tests of their own below.
 WEB = {Step.CREATE_RUN}
 LEAVING = {Step.GIVE_UP_DUTY}
-HOLDING = {Step.EXTEND}
+HOLDING = {Step.EXTEND, Step.KEEP_PLACES}
 STOPPED = {Step.EVIDENCE}
 #: Requisitions to a death.
 FEW = 3
@@ -85,12 +85,16 @@ class Hospital:
 
     def check(self) -> None:
         """Everything posted was done: 0 lost, 0 doubled, idempotent effects repeated where they were in flight."""
-        whole = {("whole", "done"), ("called", "done"), ("heard", "done")}
-        done = {of: len(self.numbers) for of in whole}
+        whole = ("whole", "called", "heard", "together")
+        done = {(flow, "done"): len(self.numbers) for flow in whole}
 
         def states() -> dict[tuple[str, str], int]:
             found = self.fleet.sql("SELECT flow, state, count(*) FROM orderly.run GROUP BY flow, state")
-            return {(flow, state): count for flow, state, count in found if flow in ("whole", "called", "heard")}
+            return {
+                (flow, state): count
+                for flow, state, count in found
+                if flow in ("whole", "called", "heard", "together")
+            }
 
         try:
             until(lambda: states() == done, "every run to be done", 90)
@@ -148,8 +152,9 @@ def test_a_web_process_that_dies_over_the_commit_of_a_webhook_loses_and_doubles_
 
 
 def test_clocks_that_die_at_each_of_their_crash_points_start_everything_once(hospital: Hospital) -> None:
-    """SIGKILL of one clock after the other, before and after it takes its duty, starts a run for an event and for a tick;
-    the last one does the rest: each event and each tick started one run."""
+    """SIGKILL of one clock after the other, before and after it takes its duty, starts a run for an event, keeps one for
+    a batch, sends the batch, and starts a run for a tick; the last one does the rest: each event and each tick
+    started one run, and each event was in one batch."""
     hospital.web()
     hospital.fleet.start("worker")
     with closing(PostgresqlStore(hospital.database, data=hospital.folder)) as store:
@@ -187,8 +192,9 @@ def test_a_clock_that_dies_while_it_hands_over_is_followed_by_the_next_one(hospi
 def test_a_worker_that_dies_over_its_lease_in_a_long_call_leaves_the_order_to_be_looked_up(
     hospital: Hospital, point: str
 ) -> None:
-    """SIGKILL of a worker before or after it extends its lease while the ERP takes its time: the next worker asks the ERP
-    whether the order was made, and it is one order."""
+    """SIGKILL of a worker before or after it extends its lease, or its places at peers, while the ERP takes its time: the
+    next worker asks the ERP whether the order was made, and it is one order."""
+    set_connection(hospital.pack, "erp", {}, limits={"at_once": 4})
     web = hospital.fleet.start("web")
     hospital.fleet.start("clock")
     hospital.outside.erp.slow("CreatePurchaseOrder", 120)
@@ -212,6 +218,7 @@ def test_a_late_worker_that_dies_over_its_evidence_leaves_the_order_as_it_was_fo
 ) -> None:
     """SIGSTOP of a worker past its lease, SIGCONT, then SIGKILL before or after it keeps the late outcome as evidence:
     the other worker has looked the order up, and it stays one order."""
+    set_connection(hospital.pack, "erp", {"timeout": "120s"})
     late = hospital.doomed("worker", point, "--threads", "1")
     web = hospital.fleet.start("web")
     hospital.fleet.start("clock")

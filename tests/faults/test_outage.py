@@ -219,3 +219,23 @@ def test_a_peer_that_asks_to_wait_is_left_alone_for_so_long(timed: Callable[...,
     assert sorted(peer.taken) == list(range(100))
     assert asked(shop.services, "SELECT max(attempts) FROM outcome") == 1
     assert asked(shop.services, "SELECT sum(fence) FROM run") <= 3 * 100
+
+
+def test_a_peer_that_asked_to_wait_is_left_alone_by_the_next_process_too(
+    timed: Callable[..., tuple[Workshop, Peer]],
+) -> None:
+    shop, peer = timed()
+    store_runs(shop.services, "order", [{"n": n} for n in range(3)])
+    peer.busy = 30
+    shop.drain()
+    peer.busy = None
+    shop.again()
+    newcomer = store_runs(shop.services, "order", [{"n": 3}])[0]
+
+    shop.pass_time(seconds=29)
+    shop.drain()
+    assert len(peer.calls) == 1
+    assert "asked us to wait" in shop.store.run(newcomer).why
+    minutes_until_done(shop, 4)
+
+    assert sorted(peer.taken) == list(range(4))

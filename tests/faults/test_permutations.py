@@ -55,7 +55,7 @@ THE_END: dict[str, Any] = {
     "runs": {
         ("requisition_intake", "done", "done"): 1, ("requisition_to_order", "done", "done"): 1,
         ("supplier_inbox", "done", "done"): 3, ("supplier_inbox", "done", "duplicate"): 1,
-        ("functional_acknowledgement", "done", "done"): 1,
+        ("x12_answer", "done", "done"): 2, ("functional_acknowledgement", "done", "done"): 1,
         ("supplier_acknowledgement", "done", "done"): 1,
     },
     "ordered in the ERP": [("PO", "11.20")],
@@ -76,6 +76,7 @@ class House:
         self.now = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
         self.numbers = count(1)
         pack = write_pack(folder / "pack", outside)
+        wants_no_997(pack / "partners" / "acme.json")
         self._settings = Settings(folder / "data", (pack,), port=0, clock=lambda: self.now, store=store)
         self.services = Services(self._settings)
         outside.supplier.silent()
@@ -114,6 +115,12 @@ def house(folder: Path, store: str = "") -> Iterator[House]:
             yield made
         finally:
             made.services.stop()
+
+
+def wants_no_997(partner: Path) -> None:
+    """Nothing but an order takes a group control number, so that it is known before the order is written."""
+    profile = json.loads(partner.read_text())
+    partner.write_text(json.dumps({**profile, "x12": {**profile["x12"], "acknowledge": {"functional": False}}}))
 
 
 class Procurement:

@@ -7,13 +7,17 @@ from typing import Any
 
 from runtime.mapping import Expression, ExpressionError, is_expression
 from runtime.mapping import compile as compile_expression
+from runtime.mapping.names import fields, tokens
 from runtime.model.lints.finding import Place, Report, elements, entries
+from runtime.model.lints.members import declared_members, lint_members, set_members
 from runtime.model.lints.scope import Scope
 from runtime.model.lints.shape import strings
 from runtime.model.lints.sites import Branch, Site, walk
 from runtime.model.lints.variables import lint_variables
 from runtime.model.run import LANES
 
+#: Longer source is shown in part.
+_SHORT = 100
 _ALWAYS = frozenset({"headers", "nodes", "trigger", "run", "client", "env"})
 _WHERE = {
     "parent": "for_each and parallel",
@@ -35,14 +39,19 @@ _WITHOUT_OUTPUT = ("route", "group")
 
 @dataclass(frozen=True)
 class Known:
-    """What an expression may read: nodes that have run on every way here, and on some way here."""
+    """What an expression may read: nodes that have run on every way here, and on some way here; ``members`` are
+    those that the body may have, as far as this is known; ``None`` where its input is no body."""
 
     certain: frozenset[str] = frozenset()
     possible: frozenset[str] = frozenset()
     bound: frozenset[str] = _ALWAYS
+    members: frozenset[str] | None = frozenset()
 
     def after(self, node: str) -> Known:
         return replace(self, certain=self.certain | {node}, possible=self.possible | {node})
+
+    def of(self, members: frozenset[str] | None) -> Known:
+        return replace(self, members=members)
 
     def binding(self, *names: str) -> Known:
         return replace(self, bound=self.bound | set(names))
@@ -61,11 +70,33 @@ def compiled(report: Report, place: Place, text: str) -> Expression | None:
     try:
         return compile_expression(text, name=report.file)
     except ExpressionError as error:
-        at = f" at character {error.position}" if error.position is not None else ""
-        report.error(
-            "bad-expression", place, f"{text!r} is not JSONata{at}: {error.message}", "try it with: orderly map"
-        )
+        what, where = _where_it_breaks(text, error.position, whole_file=not place)
+        message = f"{what}: {error.message}"
+        report.error("bad-expression", place, message, "try it with: orderly map", **where)
         return None
+
+
+def _where_it_breaks(text: str, position: int | None, *, whole_file: bool) -> tuple[str, dict[str, Any]]:
+    """What is said of source that does not compile; of one that is long, by line and column with an excerpt. Line
+    and column are the file's where it is all of it. ``position`` counts what was read up to the mistake."""
+    before = text[: max(0, (position or 0) - 1)]
+    at = before.count("\n"), len(before.rpartition("\n")[2])
+    known = position is not None
+    where = {"line": at[0] + 1, "column": at[1] + 1} if known and whole_file else {}
+    if len(text) <= _SHORT and "\n" not in text.strip("\n"):
+        character = f" at character {position}" if known else ""
+        return f"{text.strip(chr(10))!r} is not JSONata{character}", where
+    if not known:
+        return "this is not JSONata", where
+    return f"this is not JSONata at line {at[0] + 1}, column {at[1] + 1}", {**where, "excerpt": _excerpt(text, *at)}
+
+
+def _excerpt(text: str, row: int, column: int) -> str:
+    """The line, the one before it, and a mark below the place."""
+    lines = text.split("\n")
+    cut = max(0, column - _SHORT // 2)
+    shown = [f"{number + 1:>5} | {lines[number][cut : cut + _SHORT]}" for number in range(max(0, row - 1), row + 1)]
+    return "\n".join([*shown, f"      | {' ' * (column - cut)}^"])
 
 
 def lint_mapping_source(report: Report, source: str, scope: Scope) -> None:
@@ -97,13 +128,18 @@ class _Reading:
         self.report = report
         self.scope = scope
         self.ids = ids
+        self.declared = self.given = frozenset[str]()
 
     def flow(self, raw: dict[str, Any], nodes: list[Site]) -> None:
+        self.declared, self.given = declared_members(raw, self.scope), set_members(nodes)
+        door = Known(bound=_AT_THE_DOOR, members=self.declared)
         for name in ("identity", "order_by", "lane"):
             if name in raw and not (name == "lane" and raw[name] in LANES):
-                self.whole((name,), raw[name], Known(bound=_AT_THE_DOOR))
-        self.values(("keys",), raw.get("keys"), Known(bound=_AT_THE_DOOR))
-        self.nodes(nodes, Known())
+                self.whole((name,), raw[name], door)
+        self.values(("keys",), raw.get("keys"), door)
+        for name, source in entries(entries(raw.get("trigger")).get("batch")).items():
+            self.whole(("trigger", "batch", name), source, door.of(None))
+        self.nodes(nodes, Known(members=self.declared | self.given))
 
     def nodes(self, nodes: list[Site], known: Known) -> Known | None:
         """What is known after the list, or ``None`` where it never goes on."""
@@ -130,11 +166,17 @@ class _Reading:
             self.values((*site.place, key), site.node.get(key), known)
         self.conditions(site, known)
         self.look_up(site, known)
-        self.values((*site.place, "undo", "parameters"), entries(site.node.get("undo")).get("parameters"), known)
-        self.values((*site.place, "keys"), site.node.get("keys"), known.after(site.id))
+        undo = entries(site.node.get("undo")).get("parameters")
+        self.values((*site.place, "undo", "parameters"), undo, known.of(None))
+        self.values((*site.place, "keys"), site.node.get("keys"), self.after(site, known))
         if site.type == "for_each":
             self.whole((*site.place, "parameters", "items"), site.parameters.get("items"), known)
         return self.branches(site, known)
+
+    def after(self, site: Site, known: Known) -> Known:
+        """Behind the node; one that replaces the body leaves only what is set from there on."""
+        left = known.after(site.id)
+        return left.of(self.given) if site.node.get("into") == "$" else left
 
     def conditions(self, site: Site, known: Known) -> None:
         for index, case in enumerate(elements(site.node.get("cases"))):
@@ -144,9 +186,9 @@ class _Reading:
     def look_up(self, site: Site, known: Known) -> None:
         asked = entries(site.node.get("look_up"))
         self.values((*site.place, "look_up", "parameters"), asked.get("parameters"), known)
-        self.values((*site.place, "look_up", "output"), asked.get("output"), known)
+        self.values((*site.place, "look_up", "output"), asked.get("output"), known.of(None))
         if "found" in asked:
-            self.whole((*site.place, "look_up", "found"), asked["found"], known)
+            self.whole((*site.place, "look_up", "found"), asked["found"], known.of(None))
 
     def branches(self, site: Site, known: Known) -> Known | None:
         """What is known after the node and all that nests in it."""
@@ -155,8 +197,9 @@ class _Reading:
         if site.type in _COPIES:
             for branch in site.branches:
                 if branch.kind != "on_error":
-                    self.nodes(branch.nodes, known.binding(*_COPIES[site.type]))
-            ways.append(known.after(site.id))
+                    item = known.of(set_members(branch.nodes)) if site.type == "for_each" else known
+                    self.nodes(branch.nodes, item.binding(*_COPIES[site.type]))
+            ways.append(self.after(site, known))
         else:
             ways, inside = self.ways(site, known)
         for branch in site.branches:
@@ -170,7 +213,7 @@ class _Reading:
         ways: list[Known] = []
         if site.type in ("end", "raise"):
             return ways, known
-        entered = known if site.type in _WITHOUT_OUTPUT else known.after(site.id)
+        entered = known if site.type in _WITHOUT_OUTPUT else self.after(site, known)
         inner = [branch for branch in site.branches if branch.kind != "on_error"]
         for branch in inner:
             self.go(branch, entered, known, ways)
@@ -210,6 +253,7 @@ class _Reading:
             return
         lint_mapping_names(self.report, place, expression, self.scope)
         self.variables(place, text[1:], expression, known)
+        self.members(place, fields(tokens(text[1:])), known)
         for node in sorted(expression.node_ids):
             self.reads(place, node, known, guarded="exists" in expression.calls)
 
@@ -221,6 +265,11 @@ class _Reading:
             message = "$nodes is read as a whole: only the nodes named as $nodes.<id> are bound"
             self.report.error("unbound-variable", place, message, "name the nodes, as in $nodes.order.Number")
         lint_variables(self.report, place, source, expression, known.bound | _WHERE.keys())
+
+    def members(self, place: Place, read: frozenset[str], known: Known) -> None:
+        if known.members is not None:
+            unknown = read - self.declared - self.given - self.ids
+            lint_members(self.report, place, unknown, known.members, self.declared, known.possible)
 
     def reads(self, place: Place, node: str, known: Known, guarded: bool) -> None:
         if node not in self.ids:
@@ -244,4 +293,5 @@ class _Reading:
 def _meet(ways: list[Known], bound: frozenset[str]) -> Known:
     certain = frozenset.intersection(*(way.certain for way in ways))
     possible = frozenset.union(*(way.possible for way in ways))
-    return Known(certain, possible, bound)
+    members = frozenset.intersection(*(way.members or frozenset() for way in ways))
+    return Known(certain, possible, bound, members)

@@ -18,7 +18,7 @@ class Finding:
     """One mistake. ``code`` is a stable word, ``pointer`` an RFC 6901 JSON pointer (empty: the whole file).
 
     An error keeps the file from being used, a warning does not. ``line`` and ``column`` count from 1 and are
-    0 where they are not known.
+    0 where they are not known. ``excerpt`` are lines of an expression, with a mark below the place.
     """
 
     code: str
@@ -29,6 +29,7 @@ class Finding:
     suggestion: str = ""
     line: int = 0
     column: int = 0
+    excerpt: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -43,11 +44,12 @@ class Report:
     file: str
     findings: list[Finding] = field(default_factory=list)
 
-    def error(self, code: str, place: Place, message: str, suggestion: str = "") -> None:
-        self._add("error", code, place, message, suggestion)
+    def error(self, code: str, place: Place, message: str, suggestion: str = "", **where: Any) -> None:
+        """``where`` are line, column and excerpt of the finding, where they are known."""
+        self._add(Finding(code, "error", self.file, pointer(place), message, suggestion, **where))
 
     def warning(self, code: str, place: Place, message: str, suggestion: str = "") -> None:
-        self._add("warning", code, place, message, suggestion)
+        self._add(Finding(code, "warning", self.file, pointer(place), message, suggestion))
 
     def unknown(
         self, code: str, place: Place, what: str, name: str, known: Collection[str], remedy: str = ""
@@ -55,9 +57,8 @@ class Report:
         """A name that nothing has; suggests the nearest one that something has."""
         self.error(code, place, f"there is no {what} {name!r}", did_you_mean(name, known) or remedy)
 
-    def _add(self, severity: Severity, code: str, place: Place, message: str, suggestion: str) -> None:
-        finding = Finding(code, severity, self.file, pointer(place), message, suggestion)
-        if all((known.code, known.pointer) != (code, finding.pointer) for known in self.findings):
+    def _add(self, finding: Finding) -> None:
+        if all((known.code, known.pointer) != (finding.code, finding.pointer) for known in self.findings):
             self.findings.append(finding)
 
 

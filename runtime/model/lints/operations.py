@@ -10,6 +10,7 @@ from runtime.mapping import is_expression
 from runtime.model.doors import DOORS
 from runtime.model.flow import CONTROL
 from runtime.model.lints.finding import Place, Report, did_you_mean, entries, word
+from runtime.model.lints.leaks import REFERENCE
 from runtime.model.lints.scope import BROKEN, Found, Scope, find, operation_types
 from runtime.model.lints.shape import lint_values, strings
 from runtime.model.lints.sites import Site
@@ -116,6 +117,20 @@ def lint_connection(report: Report, place: Place, raw: dict[str, Any], found: Fo
         report.error("needless-key", (*place, "connection"), message, "remove 'connection'")
     elif isinstance(name, str):
         lint_connection_name(report, (*place, "connection"), name, (type,), scope)
+        _lint_needs(report, (*place, "connection"), name, found, scope)
+
+
+def _lint_needs(report: Report, place: Place, name: str, found: Found, scope: Scope) -> None:
+    """What the operation needs its connection to say; a reference is known only later."""
+    model = found.connector.settings
+    if name not in scope.settings or model is None or (scope.connections or {}).get(name) != found.connector.name:
+        return
+    for key, needed in found.operation.needs.items():
+        given = scope.settings[name].get(key, model.model_fields[key].default)
+        if isinstance(given, str) and given != needed and REFERENCE.fullmatch(given) is None:
+            operation = f"{found.connector.name}.{found.operation.name}"
+            message = f"connection {name!r} has {key} {given!r}, and {operation} needs {needed!r}"
+            report.error("connection-setting", place, message, f"name one whose {key} is {needed!r}")
 
 
 def lint_connection_name(report: Report, place: Place, name: str, types: tuple[str, ...], scope: Scope) -> None:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
 from connectors import sdk
 from connectors.sdk import Settings
+from connectors.sdk.json import NotJson
 from runtime.mapping import is_expression
+from runtime.model.calendar import Calendar
 from runtime.model.doors import DOORS
 from runtime.model.lints.expressions import compiled, lint_mapping_names, lint_mapping_source
-from runtime.model.lints.finding import Finding, Report, did_you_mean, elements, entries, word
+from runtime.model.lints.finding import Finding, Place, Report, at, did_you_mean, elements, entries, word
 from runtime.model.lints.leaks import REFERENCE
+from runtime.model.lints.partners import lint_claims, lint_partner
 from runtime.model.lints.scope import Scope, importable, json_files
 from runtime.model.lints.shape import lint_shape, lint_values, models, strings
+from runtime.model.lints.triggers import lint_name
 from runtime.model.pack import BadFile, ConnectionFile, Pack, PackFile, base_folder, read_json
-from runtime.model.partner import Partner
 from runtime.model.policy import Policy
-
-#: Strings, the keys among them with their colon, and the ends of objects.
-_KEYS: Final = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|[{}]')
 
 
 def lint_pack_file(path: Path, pack: Pack | None) -> list[Finding]:
@@ -43,21 +41,36 @@ def lint_pack_file(path: Path, pack: Pack | None) -> list[Finding]:
 
 
 def lint_pack_parts(pack: Pack, scope: Scope) -> Iterator[Finding]:
-    """All connections, policies, partners and mappings that belong to the pack itself."""
+    """All connections, policies, calendars, partners and mappings that belong to the pack itself."""
     for findings in lint_pack_files(pack, scope).values():
         yield from findings
     for name in pack.mapping_names():
         yield from lint_mapping(pack.mapping_file(name), scope)
+    yield from _unused_doors(pack, scope)
+
+
+def _unused_doors(pack: Pack, scope: Scope) -> Iterator[Finding]:
+    """Whoever signs by a secret that no trigger asks for is refused, and nobody sees why."""
+    flows = [load(Report(str(path)), path) for path in pack.flow_files().values()]
+    named = {word(entries(entries(flow).get("trigger")).get("auth")) for flow in flows}
+    for name, type in (scope.connections or {}).items():
+        if type == "webhook_hmac" and name not in named and None not in flows:
+            report = Report(str(pack.folder / "connections" / f"{name}.json"))
+            message = f"no trigger names {name!r} in 'auth': what is signed with its secret is let in nowhere"
+            report.warning("unused-door", (), message, f'add "auth": "{name}" to the trigger of the webhook')
+            yield from report.findings
 
 
 def lint_pack_files(pack: Pack, scope: Scope) -> dict[str, list[Finding]]:
-    """What is wrong with connections, policies and partners, by ``<kind>/<name>``."""
+    """What is wrong with connections, policies, calendars and partners, by ``<kind>/<name>``."""
     lints: dict[str, Callable[[Report, Path, Any], None]] = {
         "connections": lambda report, _, raw: lint_connection_file(report, raw, frozenset(pack.file.simulators)),
         "policies": lambda report, path, raw: lint_policy(report, path.stem, raw, scope),
-        "partners": lambda report, path, raw: lint_partner(report, path.stem, raw),
+        "calendars": lambda report, _, raw: lint_shape(report, Calendar, raw),
+        "partners": lambda report, path, raw: lint_partner_file(report, path.stem, raw, scope),
     }
-    found = {}
+    found: dict[str, list[Finding]] = {}
+    profiles: dict[str, tuple[Report, Any]] = {}
     for kind, lint in lints.items():
         for path in json_files(pack, kind):
             report = Report(str(path))
@@ -65,6 +78,9 @@ def lint_pack_files(pack: Pack, scope: Scope) -> dict[str, list[Finding]]:
             if raw is not None:
                 lint(report, path, raw)
             found[f"{kind}/{path.stem}"] = report.findings
+            if kind == "partners":
+                profiles[path.stem] = report, raw
+    lint_claims(profiles, pack.file.environment)
     return found
 
 
@@ -73,39 +89,12 @@ def load(report: Report, path: Path) -> Any:
     try:
         return read_json(path)
     except BadFile as error:
-        line, column = _position(path)
+        cause = error.__cause__
+        line, column = (cause.line, cause.column) if isinstance(cause, NotJson) else (0, 0)
         message = str(error).removeprefix(f"{path}: ")
         advice = "correct the JSON: UTF-8, no comments, no trailing commas, no NaN, no key twice"
         report.findings.append(Finding("bad-json", "error", str(path), "", message, advice, line, column))
         return None
-
-
-def _position(path: Path) -> tuple[int, int]:
-    try:
-        text = path.read_bytes().decode("utf-8")
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        return error.lineno, error.colno
-    except (OSError, ValueError, RecursionError):
-        return 0, 0
-    return _second_key(text)
-
-
-def _second_key(text: str) -> tuple[int, int]:
-    """Where a key stands that its object has already; 0 where none does."""
-    objects: list[set[str]] = []
-    for token in _KEYS.finditer(text):
-        if token[0] == "{":
-            objects.append(set())
-        elif token[0] == "}":
-            objects.pop()
-        elif token[2] and objects:
-            key = json.loads(token[1])
-            if key in objects[-1]:
-                at = token.start()
-                return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-            objects[-1].add(key)
-    return 0, 0
 
 
 def lint_connection_file(report: Report, raw: Any, simulators: frozenset[str] | None) -> None:
@@ -120,10 +109,23 @@ def lint_connection_file(report: Report, raw: Any, simulators: frozenset[str] | 
             report.unknown("unknown-simulator", place, "simulator", name, simulators, "name it in pack.json")
     if type in known:
         model = known[type]
+        before = len(report.findings)
         lint_values(report, ("settings",), model, settings, is_reference, "setting")
         _lint_secrets(report, model, settings)
+        if len(report.findings) == before and not any(is_reference(text) for _, text in strings(settings)):
+            _lint_doubts(report, type, settings)
     elif type:
         _lint_type(report, type, sorted(known))
+
+
+def _lint_doubts(report: Report, type: str, settings: dict[str, Any]) -> None:
+    """Settings that are well formed, all known, and cannot work."""
+    connector = next((one for one in importable() if one.name == type), None)
+    if connector is None or connector.settings is None or connector.doubts is None:
+        return
+    for problem in connector.doubts(connector.settings.model_validate(settings)):
+        place = problem.place if problem.place[0] in settings else ()
+        report.error("bad-connection", ("settings", *place), problem.message, problem.advice)
 
 
 def _lint_type(report: Report, type: str, known: list[str]) -> None:
@@ -188,9 +190,15 @@ def lint_policy(report: Report, stem: str, raw: Any, scope: Scope) -> None:
                 lint_mapping_names(report, place, expression, scope)
 
 
-def lint_partner(report: Report, stem: str, raw: Any) -> None:
-    lint_shape(report, Partner, raw)
+def lint_partner_file(report: Report, stem: str, raw: Any, scope: Scope) -> None:
+    lint_partner(report, raw, scope)
     _lint_stem(report, "partner", stem, raw)
+    places: list[Place] = [(), *(("environments", name) for name in entries(entries(raw).get("environments")))]
+    for place in places:
+        batching = entries(entries(at(raw, place)).get("batching"))
+        lint_name(
+            report, (*place, "batching", "calendar"), batching.get("calendar") or None, "calendar", scope.calendars
+        )
 
 
 def _lint_stem(report: Report, key: str, stem: str, raw: Any) -> None:

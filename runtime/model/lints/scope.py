@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors import sdk
+from connectors.sdk.partner import Environment
 from runtime.model.lints.finding import entries, word
 from runtime.model.pack import BadFile, Pack, read_json
 
@@ -19,7 +20,8 @@ BROKEN = (ImportError, AttributeError, TypeError, ValueError, RuntimeError, sdk.
 class Scope:
     """What exists. ``None`` means that nothing is known of that kind: its names are not checked.
 
-    ``connections`` maps a name to its type, the empty type being unknown; ``flow_files`` are those at hand.
+    ``connections`` maps a name to its type, the empty type being unknown; ``flow_files``, ``schema_files`` and
+    ``mapping_files`` are those at hand; ``settings`` are those of connections, as they stand in their files.
     """
 
     flows: Collection[str] | None = None
@@ -28,19 +30,30 @@ class Scope:
     connections: Mapping[str, str] | None = None
     policies: Collection[str] | None = None
     partners: Collection[str] | None = None
+    calendars: Collection[str] | None = None
     flow_files: Mapping[str, Path] = field(default_factory=dict)
+    schema_files: Mapping[str, Path] = field(default_factory=dict)
+    mapping_files: Mapping[str, Path] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    environment: Environment | None = None
 
     @classmethod
     def of(cls, pack: Pack) -> Scope:
         """Everything that the pack and its base hold; a file that cannot be read still lends its name."""
+        schemas = pack.schema_names()
         return cls(
             flows=list(pack.flow_files()),
             mappings=pack.mapping_names(),
-            schemas=pack.schema_names(),
-            connections={path.stem: _type(path) for path in json_files(pack, "connections")},
+            schemas=schemas,
+            connections={path.stem: word(_json(path).get("type")) for path in json_files(pack, "connections")},
             policies=[path.stem for path in json_files(pack, "policies")],
             partners=[path.stem for path in json_files(pack, "partners")],
+            calendars=[path.stem for path in json_files(pack, "calendars")],
             flow_files=pack.flow_files(),
+            schema_files={name: path for name in schemas if (path := pack.schema_file(name)) is not None},
+            mapping_files={name: path for name in pack.mapping_names() if (path := pack.mapping_file(name))},
+            settings={path.stem: entries(_json(path).get("settings")) for path in json_files(pack, "connections")},
+            environment=pack.file.environment,
         )
 
 
@@ -48,11 +61,11 @@ def json_files(pack: Pack, kind: str) -> list[Path]:
     return sorted((pack.folder / kind).glob("*.json"))
 
 
-def _type(path: Path) -> str:
+def _json(path: Path) -> dict[str, Any]:
     try:
-        return word(entries(read_json(path)).get("type"))
+        return entries(read_json(path))
     except BadFile:
-        return ""
+        return {}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from runtime.model.lints.sites import Site, walk
 _KEYS = {
     "webhook": {"auth", "reply"},
     "schedule": {"cron", "zone", "misfire"},
-    "event": {"event"},
+    "event": {"event", "batch"},
     "call": set[str](),
     "source": {"connection", "parameters", "every"},
 }

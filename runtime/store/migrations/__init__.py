@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runtime.store.store import Unavailable
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 #: The newest revision under ``versions``; known here so that a start needs no Alembic.
-HEAD = "0005"
+HEAD = "0008"
 
 
 def config() -> Config:
@@ -25,9 +25,26 @@ def config() -> Config:
 
 
 def upgrade(engine: Engine) -> None:
-    """Brings the database to ``HEAD``, in one transaction where the database can."""
+    """Brings the database to ``HEAD``, in one transaction: a process that dies over it leaves what was there."""
+    if engine.dialect.name == "sqlite":
+        _in_one_transaction(engine)
     with engine.begin() as connection:
         upgrade_in(connection)
+
+
+def _in_one_transaction(engine: Engine) -> None:
+    """Python's driver would commit before each change of the schema.
+
+    Source: SQLAlchemy documentation, SQLite dialect, *Transactions with SQLite and the sqlite3 driver*."""
+    from sqlalchemy import event
+
+    @event.listens_for(engine, "connect")
+    def leave_transactions_to_us(driver: Any, record: Any) -> None:
+        driver.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def upgrade_in(connection: Connection) -> None:

@@ -38,7 +38,7 @@ DOCUMENT: dict[str, Any] = {
     "dates": [{"qualifier": "137", "value": "20261124", "format": "102"}],
     "parties": [
         {"qualifier": "BY", "id": "5412345000013", "id_agency": "9", "name": ["Mercy's + Sons: Hospital?"]},
-        {"qualifier": "SU", "id": "4012345000094", "id_agency": "9"},
+        {"qualifier": "SU", "id": "4012345000092", "id_agency": "9"},
     ],
     "lines": [
         {

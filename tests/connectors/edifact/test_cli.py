@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from connectors.edifact.cli import group
 from connectors.edifact.codec import faults, read
-from tests.connectors.edifact.samples import INTERCHANGE, corpus
+from tests.connectors.edi_memory import megabytes
+from tests.connectors.edifact.samples import INTERCHANGE, corpus, many_orders
 
 SOUND = INTERCHANGE.encode()
 BROKEN = SOUND.replace(b"UNT+20+1'", b"UNT+9+2'").replace(b"QTY+21:10", b"QTY+21:ten")
@@ -138,3 +139,37 @@ def test_what_cannot_be_processed_exits_1_with_a_problem_document(
 
 def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
     assert run("read", str(tmp_path / "absent.edi")).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("read", "--json"),
+        ("read",),
+        ("read", "--json", "--named"),
+        ("check", "--json", "--ack"),
+        ("show", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_a_long_file_needs_no_more_memory_than_a_short_one(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """As one tree the long one (0.65 MB) would take 25 MB more; of a message only its number is kept."""
+    short, long, printed = tmp_path / "short.edi", tmp_path / "long.edi", tmp_path / "printed"
+    short.write_bytes(many_orders(100))
+    long.write_bytes(many_orders(1_500))
+
+    of_short = megabytes("connectors.edifact.cli", *arguments, str(short), to=printed)
+    of_long = megabytes("connectors.edifact.cli", *arguments, str(long), to=printed)
+
+    assert of_long < of_short + 6
+    assert json.loads(printed.read_bytes())
+
+
+def test_what_is_read_before_the_error_is_not_printed_as_half_a_document() -> None:
+    """The limit is passed behind 400 messages."""
+    raw = many_orders(400).removesuffix(b"UNZ+400+REF1'") + b"FTX+" + b"x" * 70_000
+
+    result = run("read", "-", "--json", stdin=raw)
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["code"] == "segment_too_long"

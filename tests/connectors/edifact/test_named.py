@@ -9,13 +9,14 @@ import pytest
 
 from connectors.edifact import schema
 from connectors.edifact.codec import Delimiters, DocumentError, Message, faults, from_named, named, read
-from connectors.edifact.schema import Contents, MessageSchema, SegmentSchema, Slot
+from connectors.edifact.element import Slot
+from connectors.edifact.schema import Contents, MessageSchema, SegmentSchema
 from connectors.edifact.values import Repertoire, wrong_date
 from connectors.sdk import Misconfigured
 from tests.connectors.edifact.samples import DOCUMENT, INTERCHANGE, enclosed, first_message, message
 
 DECLARED = [(type, directory) for directory in schema.directories() for type in schema.message_types(directory)]
-PROCUREMENT = ["DESADV", "INVOIC", "INVRPT", "ORDCHG", "ORDERS", "ORDRSP", "PRICAT", "RECADV"]
+PROCUREMENT = ["DESADV", "INVOIC", "INVRPT", "ORDCHG", "ORDERS", "ORDRSP", "PRICAT", "RECADV", "REMADV"]
 
 each_message = pytest.mark.parametrize(("type", "directory"), DECLARED, ids=[f"{d}-{t}" for t, d in DECLARED])
 
@@ -80,7 +81,7 @@ def all_uses(contents: Contents) -> Iterator[tuple[SegmentSchema, Contents | Non
 
 def test_the_messages_of_procurement_are_declared() -> None:
     assert list(schema.message_types("D96A")) == PROCUREMENT
-    assert schema.message_types("D01B") == ("ORDERS",)
+    assert list(schema.message_types("D01B")) == PROCUREMENT
     assert schema.message_types("D3") == schema.message_types("41") == ("CONTRL",)
 
 

@@ -7,28 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonatapy
 import pytest
-from jsonata.jsonata import Jsonata
 
 from connectors.hl7.codec import read, view
+from runtime.mapping import Functions
+from runtime.mapping import compile as compile_expression
 from tests.connectors.hl7.corpus import ROOT, sample
 
 FOLDER = ROOT / "mappings/hl7_oms_o05_to_requisition"
 CASES = sorted((FOLDER / "cases").glob("*.json"))
 SOURCE = (FOLDER / "mapping.jsonata").read_text(encoding="utf-8")
 
-Engine = Callable[[str, Any], Any]
-ENGINES: dict[str, Engine] = {
-    "jsonatapy": jsonatapy.evaluate,
-    "jsonata-python": lambda source, data: Jsonata(source).evaluate(data),
-}
 
-
-@pytest.fixture(params=list(ENGINES))
+@pytest.fixture(params=["jsonatapy", "jsonata-python"])
 def requisition(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
-    engine = ENGINES[request.param]
-    return lambda whole: json.loads(json.dumps(engine(SOURCE, whole)))
+    mapping = compile_expression(SOURCE, engine=request.param, name="requisition")
+    return lambda whole: json.loads(json.dumps(mapping.evaluate(whole, {}, Functions())))
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

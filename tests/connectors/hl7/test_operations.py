@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,6 +90,33 @@ def test_what_is_no_message_is_put_aside_with_its_reason(context: MemoryContext)
     assert (first.offset, first.size, first.field) == (len(ONE), len(BROKEN), "MSH-2")
     assert output.reject_file is not None
     assert context.blobs.read(output.reject_file) == BROKEN + b"MSH||\r"
+
+
+@pytest.fixture(scope="module")
+def written() -> Iterator[list[str]]:
+    """Every file that is opened for writing; an audit hook of Python stays, so it is told when to look away."""
+    found: list[str] = []
+    looks = [True]
+
+    def see(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and looks[0] and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            found.append(str(arguments[0]))
+
+    sys.addaudithook(see)
+    yield found
+    looks[0] = False
+
+
+def test_what_is_put_aside_is_written_nowhere_but_to_the_store(context: MemoryContext, written: list[str]) -> None:
+    """It may be about patients, and only the store seals it: megabytes of it make no temporary file either."""
+    junk = BROKEN[:-1] + b"x" * 600_000 + b"\r"
+
+    output = split(context, ONE + junk + OTHER + junk + b"half a message" + junk)
+
+    assert written == []
+    assert [one.control_id for one in output.messages] == ["WARD0001", "WARD0006"]
+    assert output.reject_file is not None
+    assert context.blobs.read(output.reject_file) == junk + junk + b"half a message" + junk
 
 
 def test_the_file_is_answered_with_a_batch(context: MemoryContext) -> None:

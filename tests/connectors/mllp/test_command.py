@@ -13,7 +13,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from connectors.hl7.command import command
-from connectors.sdk import NotSent
+from connectors.sdk import NotSent, Receipt
 from tests.connectors.hl7.corpus import ROOT, sample
 from tests.connectors.mllp.certificates import Authority
 from tests.connectors.mllp.peers import Door, listening, message
@@ -65,8 +65,38 @@ def test_a_negative_answer_ends_it_with_exit_1() -> None:
         sent = orderly_hl7("send", f"{host}:{port}", "-", stdin=message("C1") + message("C2"))
 
     assert sent.exit_code == 1
-    assert "\nAR C1: not stored, send again\n" in f"\n{sent.stdout}"
+    assert "\nAR C1: not stored, send again: full\n" in f"\n{sent.stdout}"
     assert "C2" not in sent.stdout
+
+
+def test_a_negative_answer_is_shown_with_what_the_technician_needs() -> None:
+    """ERR-7 beside the sentence for people."""
+    problem = {"title": "The message cannot be mapped", "detail": "ORC-1 is CA", "field": "ORC-1"}
+    door = Door(lambda arrival: Receipt("excepted", "run1", problem=problem))
+
+    with listening(door, acknowledge="mapped") as (host, port):
+        sent = orderly_hl7("send", f"{host}:{port}", "-", stdin=message("C1"))
+
+    assert (sent.exit_code, sent.stdout) == (1, "AE C1: The message cannot be mapped: ORC-1 is CA\n")
+
+
+def test_send_waits_for_no_answer_where_none_is_asked_for() -> None:
+    """MSH-15 and MSH-16 say never, or only on error; nor is an acknowledgement acknowledged."""
+    door = Door()
+    ack = b"MSH|^~\\&|A|B|C|D|2026||ACK|K1|P|2.5.1\rMSA|AA|C0\r"
+    stdin = message("C1", accept="NE") + ack + message("C2", accept="ER", application="NE") + message("C3")
+
+    with listening(door) as (host, port):
+        sent = orderly_hl7("send", f"{host}:{port}", "-", "--timeout", "20", stdin=stdin)
+
+    assert sent.exit_code == 0
+    assert [line for line in sent.stdout.splitlines() if line[:2] in ("--", "AA")] == [
+        "-- C1: sent; it asks for no answer",
+        "-- K1: sent; it asks for no answer",
+        "-- C2: sent; it asks for no answer",
+        "AA C3",
+    ]
+    assert [arrival.headers["control_id"] for arrival in door.arrivals] == ["C1", "C2", "C3"]
 
 
 def test_nobody_there_and_nothing_to_send_are_told() -> None:
@@ -125,7 +155,10 @@ def test_listen_prints_each_message_and_keeps_it_where_asked(tmp_path: Path) -> 
     assert process.returncode == 0
     assert "OMS^O05 C1\nMSH|^~\\&|WARD|" in printed
     assert "\nRQD|1|ITM-1001|||4|BX\n" in printed
-    assert sorted(path.read_bytes() for path in (tmp_path / "in").iterdir()) == [message("C1"), message("C2")]
+    kept = sorted((tmp_path / "in").iterdir())
+    assert sorted(path.read_bytes() for path in kept) == [message("C1"), message("C2")]
+    modes = {path.stat().st_mode & 0o777 for path in kept}, (tmp_path / "in").stat().st_mode & 0o777
+    assert modes == ({0o600}, 0o700), "they may be about patients"
 
 
 def test_listen_on_a_taken_port_says_so() -> None:

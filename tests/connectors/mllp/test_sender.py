@@ -91,7 +91,7 @@ def test_ae_is_an_exception_for_a_person() -> None:
     door = Door(lambda arrival: Receipt("excepted", None, {"title": "No such item", "code": "204"}))
 
     with (
-        listening(door) as (host, port),
+        listening(door, acknowledge="mapped") as (host, port),
         sending(host, port) as context,
         pytest.raises(BusinessError, match="No such item") as refused,
     ):
@@ -183,9 +183,18 @@ def test_a_receiver_that_was_restarted_in_between_is_connected_to_anew() -> None
     context.close()
 
 
-@pytest.mark.parametrize("raw", [b"no message", message("")])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"no message",
+        message(""),
+        message("C1", accept="NE"),
+        message("C1", accept="ER", application="NE"),
+        message("C1", rest="MSA|AA|C0\r"),
+    ],
+)
 def test_what_no_answer_could_be_matched_to_is_not_sent(raw: bytes) -> None:
-    """Without MSH-10 nobody knows whom an acknowledgement means."""
+    """Without MSH-10 nobody knows whom an acknowledgement means; where none is asked for, silence tells nothing."""
     with sending("127.0.0.1", 9) as context, pytest.raises(Rejected) as refused:
         send(context, raw)
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from connectors.sdk import Misconfigured
+from connectors.sdk.gs1 import check_digit, is_whole
 from connectors.sftp.connector import Collect, Deliver
 from connectors.sftp.settings import SftpSettings
-from connectors.simulators.gs1 import check_digit, is_whole, sscc
+from connectors.simulators.gs1 import company_prefix, sscc
 from connectors.simulators.supplier import Supplier
 from tests.connectors.file.contract import Place
 from tests.connectors.simulators.supplier_formats import FORMATS, HOSPITAL, ITEMS, NOW, SUPPLIER, Format
@@ -228,3 +229,9 @@ def test_all_invented_numbers_have_right_check_digits() -> None:
     assert not is_whole("9521234500015")
     with pytest.raises(ValueError, match="more than the 7 digits"):
         sscc("952123460", 10**7)
+
+
+def test_packages_of_a_supplier_who_is_known_by_something_else_than_a_gln_have_whole_numbers() -> None:
+    assert company_prefix("4012345000092"[:12] + check_digit("401234500009")) == "401234500"
+    for id in ("x", "ACMEMED", "12"):
+        assert is_whole(sscc(company_prefix(id), 7))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import jsonatapy
 import pytest
@@ -11,6 +12,7 @@ from connectors.hl7.check import check
 from connectors.hl7.codec import Hl7Error, read, view
 from connectors.sdk import Misconfigured, NotSent, OutcomeUnknown, Receipt, load_simulator
 from connectors.simulators.ward import Person, Ward
+from connectors.simulators.ward_faults import FAULTS
 from tests.connectors.hl7.corpus import ROOT
 from tests.connectors.mllp.peers import Door, listening
 
@@ -20,12 +22,15 @@ MAPPING = (ROOT / "mappings/hl7_oms_o05_to_requisition/mapping.jsonata").read_te
 
 
 def test_it_is_installed_as_a_simulator_without_endpoints() -> None:
-    """It is a client: nothing listens."""
+    """It is a client: nothing listens. Its folder for files goes with it."""
     ward = load_simulator("ward")()
 
     assert isinstance(ward, Ward)
-    assert ward.start() == {}
+    given = ward.start()
+    assert [*given] == ["folder"]
+    assert sorted(path.name for path in Path(given["folder"]).iterdir()) == ["archive", "in", "out", "reject"]
     ward.stop()
+    assert not Path(given["folder"]).exists()
 
 
 def test_a_requisition_is_a_sound_stock_requisition() -> None:
@@ -96,7 +101,7 @@ def test_a_negative_acknowledgement_is_an_answer() -> None:
     ward = Ward()
     problem = {"title": "Not a requisition", "code": "101"}
 
-    with listening(Door(lambda arrival: Receipt("excepted", None, problem))) as (host, port):
+    with listening(Door(lambda arrival: Receipt("excepted", None, problem)), acknowledge="mapped") as (host, port):
         ward.connect(host, port)
         said = ward.send(ward.requisition("WR-5", [GLOVES], control_id="C5"))
         ward.stop()
@@ -140,3 +145,42 @@ def test_without_a_listener_nothing_is_sent() -> None:
         ward.send(b"MSH|^~\\&|")
 
     assert ward.journal.entries("sent") == []
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_each_fault_is_answered_by_the_protocol_and_the_days_messages_come_through_once(fault: str) -> None:
+    """Every message of the day has the fault; each is taken once, in order, and acknowledged."""
+    ward, door = Ward(), Door()
+
+    with listening(door) as (host, port):
+        ward.connect(host, port)
+        day = ward.traffic(5, faults={fault: 1.0})
+        ward.stop()
+
+    assert [sent.fault for sent in day] == [fault] * 5
+    assert {sent.codes[-1] for sent in day} == {"AA"}
+    assert [arrival.headers["control_id"] for arrival in door.arrivals] == [sent.control_id for sent in day]
+    assert [entry["control_id"] for entry in ward.journal.entries("traffic")] == [sent.control_id for sent in day]
+
+
+def test_the_same_seed_is_the_same_day_with_some_of_each_fault() -> None:
+    """And sound messages between them."""
+    probabilities = dict.fromkeys(FAULTS, 0.1)
+    days = []
+    for _ in range(2):
+        ward = Ward()
+        with listening(Door()) as (host, port):
+            ward.connect(host, port)
+            days.append(ward.traffic(60, faults=probabilities, seed=7))
+            ward.stop()
+
+    assert days[0] == days[1]
+    assert {sent.fault for sent in days[0]} == {"", *FAULTS}
+
+
+def test_a_fault_that_a_ward_cannot_do_is_refused_by_name() -> None:
+    """With those it can do."""
+    with pytest.raises(Misconfigured, match="cannot do flood") as refused:
+        Ward().traffic(1, faults={"flood": 1.0})
+
+    assert "duplicate" in refused.value.next_action

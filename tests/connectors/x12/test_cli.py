@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from connectors.x12.cli import group
+from tests.connectors.edi_memory import megabytes
+from tests.connectors.x12.made import interchange
 from tests.connectors.x12.samples import SAMPLES, sample
 
 
@@ -168,3 +171,22 @@ def test_show_names_elements_by_the_version_of_their_group(version: str) -> None
 
     [header] = [segment for segment in told["segments"] if segment["id"] == "ST"]
     assert header["elements"][2]["name"] == ("implementation_convention" if version == "005010" else "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("read", "--json"), ("read",), ("read", "--json", "--named"), ("check", "--json"), ("show", "--json")],
+    ids=" ".join,
+)
+def test_a_long_file_needs_no_more_memory_than_a_short_one(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """Of a transaction set nothing is kept but its number."""
+    short, long, printed = tmp_path / "short.edi", tmp_path / "long.edi", tmp_path / "printed"
+    one = "855|BAK*00*AD*PO-1*20261120~" + "PO1*1*5*EA*1.00**VC*AC-1~ACK*IA*5*EA~" * 20
+    short.write_bytes(interchange(*[one] * 100, identifier="PR"))
+    long.write_bytes(interchange(*[one] * 1_000, identifier="PR"))
+
+    of_short = megabytes("connectors.x12.cli", *arguments, str(short), to=printed)
+    of_long = megabytes("connectors.x12.cli", *arguments, str(long), to=printed)
+
+    assert of_long < of_short + 6
+    assert json.loads(printed.read_bytes())

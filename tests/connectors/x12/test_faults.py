@@ -75,7 +75,7 @@ def test_a_fault_says_where_it_is_in_numbers_names_and_json() -> None:
         (b"CTT*2~", b"CUR*BY*USD~", ["segment_out_of_sequence", "segment_out_of_sequence"]),
         (b"REF*DP*CC-OR1~", b"CUR*BY*EUR~", ["segment_out_of_sequence"]),
         (b"N4*Springfield*IL*62701*US~", b"N3*2~\nN3*3~", ["segment_over_maximum", "set_segment_count"]),
-        (b"ST*850", b"ST*820", ["set_not_supported"]),
+        (b"ST*850", b"ST*816", ["set_not_supported"]),
         (b"*004010~", b"*006020~", ["group_version_undeclared"]),
     ],
 )

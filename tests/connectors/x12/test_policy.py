@@ -71,6 +71,13 @@ def test_the_partners_own_rules_are_checks_like_others() -> None:
     assert run({"receiver_mismatch": "warn"}, elsewhere).accepted
 
 
+def test_what_tells_test_from_production_is_never_let_through() -> None:
+    with pytest.raises(Misconfigured, match="never let through") as refused:
+        run({"usage_mismatch": "warn"})
+
+    assert refused.value.field == "x12.checks.usage_mismatch"
+
+
 def test_a_profile_with_an_unknown_code_is_refused_by_field() -> None:
     with pytest.raises(Misconfigured, match="no check has") as refused:
         run({"nonsense": "warn"})

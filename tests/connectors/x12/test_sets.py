@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from connectors.x12 import schema
-from connectors.x12.codec import DocumentError, Fault, Policy, examine, faults, from_named, named, read
+from connectors.x12.codec import DocumentError, Fault, Policy, examine, faults, from_named, named, read, write
+from connectors.x12.ledger import key_of
 from tests.connectors.x12.made import interchange, only_set
 from tests.connectors.x12.samples import CORPUS
 
@@ -28,10 +29,54 @@ BODIES = {
         "IT1*1*20*BX*7.20**VN*AC-GLV-M~PID*F****Gloves~IT1*2*5*BX*11.50**VN*AC-SYR-10~SAC*C*D240***500~"
         "TDS*20650~CTT*2*25~",
     ),
+    # The 820 of a trade payment by ACH (CCD+ or CTX): BPR, TRN, the parties, ENT and an RMR for each invoice with its
+    # ADX, in the order of the set's table (X12 004010, 820), as in the public files of the corpus.
+    "820": (
+        "RA",
+        "BPR*C*2063.50*C*ACH*CTX*01*121000358*DA*1234567*1512345678**01*021000021*DA*7654321*20261201~"
+        "TRN*1*PAY-77*1512345678~CUR*PR*USD~REF*VV*BATCH-3~DTM*097*20261130~N1*PR*Mercy*92*MAIN~N3*1 Main St~"
+        "N4*Springfield*IL*62701~N1*PE*Acme*92*4010~ENT*1~RMR*IV*INV-1*AI*2063.50*2065.00*1.50~REF*PO*PO-1~"
+        "DTM*003*20261125~ADX*-1.50*01~",
+    ),
     "832": (
         "SC",
         "BCT*RC*CAT-2027*1~DTM*007*20270101~N1*SU*Acme*92*4010~"
         "LIN**VN*AC-GLV-M*UK*09506000134352~PID*F****Gloves~CTP**CON*7.20*1*BX~CTT*1~",
+    ),
+    # The price authorization family, as its tables stand in X12 004010 and as the guides of health care trade use
+    # it: a distributor claims chargebacks (844) under the contracts of a manufacturer, who tells their state (845) and
+    # answers the claim line by line (849).
+    "844": (
+        "CF",
+        "BAA*00*01*20261121*CT*CB-77~CUR*DB*USD~DTM*090*20261101~N1*DB*Acme*92*4010~N1*SU*Gloveco*92*77~"
+        "CON*CT*C-9*AC~N1*BY*Mercy*92*MAIN~N4*Springfield*IL*62701~SII*VN*AC-GLV-M*20*BX*7.20*8.00*16.00~N9*IV*INV-1~"
+        "PAD*1*SS~LIN*1*VN*AC-GLV-M~PID*F****Gloves~UIT*BX*0.80~QTY*32*20~AMT*NB*16.00~REF*IV*INV-1~"
+        "DTM*011*20261121~CTT*1~AMT*TT*16.00~",
+    ),
+    "845": (
+        "PA",
+        "BPA*00*20261121*CT*PA-5~REF*CT*C-9~DTM*092*20270101~N1*SU*Gloveco*92*77~CON*CT*C-9*AC~ITD*01*3*2**10**30~"
+        "N1*BY*Mercy*92*MAIN~CTB*OR*Minimum order*57*10~PAD*1*SS~PID*F****Gloves~UIT*BX*7.20~LIN*1*VN*AC-GLV-M~"
+        "G53*001~CTP*DI*CON*7.20~DTM*092*20270101~CTT*1~",
+    ),
+    "849": (
+        "CF",
+        "BRC*00*20261125*CT*RC-5~AAA*Y~REF*CT*CB-77~N1*SU*Gloveco*92*77~CON*CT*C-9*AC~PAD*1*SS~LIN*1*VN*AC-GLV-M~"
+        "AAA*N**DE*R~UIT*BX*0.80~QTY*32*20~AMT*NB*16.00~REF*IV*INV-1~CTT*1~AMT*TT*16.00~",
+    ),
+    # Sales and stock of a store chain, in the order of the set's table and with SDQ by store as retail guides ask it.
+    "852": (
+        "PD",
+        "XQ*H*20261115*20261121~N9*DP*031~N1*RL*Chain*92*100~LIN*1*UP*012345678905~CTP**RTL*9.99~"
+        "ZA*QS~SDQ*EA*92*0101*5*0102*3~ZA*QA*40*EA*007*20261121~LIN*2*UP*012345678912~ZA*QS*8*EA~CTT*2~",
+    ),
+    # Resale out of a distributor's stock, as pharmaceutical and electronics guides use the set's table.
+    "867": (
+        "PT",
+        "BPT*00*PT-7*20261121*SM~DTM*193*20261101~DTM*194*20261121~REF*IA*4010~N1*DS*Acme*92*4010~"
+        "PTD*SS***IV*INV-1~DTM*003*20261120~PRF*PO-1~N1*BY*Mercy*92*MAIN~N3*1 Main St~N4*Springfield*IL*62701~"
+        "SII*VN*AC-GLV-M*20*BX*7.20~QTY*32*20*BX~LIN*1*VN*AC-GLV-M*LT*LOT-9~UIT*BX*7.20~AMT*LI*144.00~"
+        "REF*CT*C-9~DTM*036*20281130~CTT*1~",
     ),
     "846": (
         "IB",
@@ -238,6 +283,34 @@ def test_version_005010_says_only_what_differs_from_004010() -> None:
 )
 def test_a_version_that_is_not_declared_is_read_as_the_next_older(given: str, read_as: str) -> None:
     assert schema.nearest(given) == read_as
+
+
+@pytest.mark.parametrize("version", schema.versions())
+@pytest.mark.parametrize("set_type", BODIES)
+def test_the_key_of_a_set_is_a_text_of_its_named_view(set_type: str, version: str) -> None:
+    declared = schema.transaction_set(set_type, version)
+    assert declared is not None
+
+    has_no_key = set_type in ("832", "846", "852", "997")
+    assert (key_of(set_type, named(only_set(plain(set_type))), version) == "") is has_no_key
+    assert declared.key or not (declared.once or declared.answers)
+
+
+def test_public_remittances_are_named_whole_have_no_fault_and_come_back_as_they_were() -> None:
+    if not CORPUS.is_dir():
+        pytest.skip("no public X12 files beside the checkout: put them in ../shared/corpus/x12")
+    files = sorted(CORPUS.glob("*820*"))
+    for path in files:
+        raw = path.read_bytes()
+        document = read(raw)
+        assert write(document) == raw, path.name
+        found = examine(document, policy=Policy())
+        sets = [one for interchange in found for group in interchange.groups for one in group.sets]
+        for one in sets:
+            assert one.document is not None and "unknown_segments" not in str(one.document), path.name
+            assert from_named(one.type, one.document) == one.segments["segments"][1:-1], path.name
+        assert [fault for interchange in found for fault in interchange.all_faults()] == [], path.name
+    assert len(files) >= 10
 
 
 def test_isa11_that_separates_nothing_is_told_from_00402_on() -> None:

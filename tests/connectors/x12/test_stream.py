@@ -17,6 +17,11 @@ from tests.connectors.x12.samples import CORPUS, SAMPLES, sample
 
 FILES = [path.read_bytes() for path in sorted(SAMPLES.glob("*.edi"))]
 EMPTY_HEADER = interchange()[:106]
+LONG = interchange(*["855|BAK*00*AD*PO-1*20261120~" + "PO1*1*5*EA~" * 40] * 200, identifier="PR")
+ODDITIES = (
+    b"~", b"~~", b"\n", b"\r\n", b"~\n~\r\n", b" ", b"*", b">", b"\x1a", b"\xe9", b"ST*855*9~", b"SE*1*9~", b"GE*1*1~",
+    b"GS*PR~", b"SEF*1~", b"IEA*1*1~", b"ISA", b"ISA*", b"BIN*3*~~~~", b"BDS*x*2*~~~", b"~BIN*1*~~",
+)  # fmt: skip
 
 
 def portions(raw: bytes, size: int) -> Iterator[bytes]:
@@ -125,6 +130,41 @@ def test_what_is_irregular_is_kept_beside_what_is_not() -> None:
         assert write(document) == raw
         ids = [one["id"] for one in document["interchanges"][0]["groups"][0]["sets"][0]["segments"]]
         assert ids == ["ST", "A", "B", "C", "D", "E", "BIN", "F", "G", "SE"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.sampled_from(ODDITIES)), min_size=1, max_size=6),
+    st.sampled_from([b"", b"\n", b"\r\n"]),
+    st.integers(200, 70_000),
+)
+def test_odd_text_in_a_long_file_is_kept_and_cut_as_in_portions(
+    edits: list[tuple[float, bytes]], glue: bytes, size: int
+) -> None:
+    """Long enough that most of it is split a stretch at a time."""
+    raw = LONG.replace(b"~", b"~" + glue)
+    for share, inserted in edits:
+        at = 150 + int(share * (len(raw) - 150))
+        raw = raw[:at] + inserted + raw[at:]
+    try:
+        document = document_of(stream([raw]))
+    except X12Error:
+        return
+
+    assert write(document) == raw
+    assert document_of(stream(portions(raw, size))) == document
+
+
+@pytest.mark.parametrize("glues", [(b"\n", b"\r\n"), (b"\n", b""), (b"", b"\n"), (b" ", b"~")])
+def test_glue_that_changes_with_every_segment_is_kept(glues: tuple[bytes, bytes]) -> None:
+    """No stretch is regular; each segment is then looked at by itself, and little else with it."""
+    parts = LONG[106:].split(b"~")
+    raw = LONG[:106] + b"".join(one + b"~" + glues[at % 2] for at, one in enumerate(parts[:-1]))
+
+    document = read(raw)
+
+    assert write(document) == raw
+    assert [len(one["segments"]) for one in document["interchanges"][0]["groups"][0]["sets"]] == [43] * 200
 
 
 def test_a_file_object_is_read_as_bytes_are(tmp_path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +108,27 @@ def orderly(
     )  # fmt: skip
 
 
+def on_terminal(*arguments: str, columns: int, data: Path) -> str:
+    """What the command shows on a terminal that is so wide, without its colours."""
+    keyboard, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    known = {name: value for name, value in _environment(data, "").items() if name not in ("COLUMNS", "NO_COLOR")}
+    process = subprocess.Popen(
+        [str(ORDERLY), *arguments], stdin=terminal, stdout=terminal, stderr=terminal, env={**known, "TERM": "xterm"}
+    )
+    os.close(terminal)
+    shown = b""
+    try:
+        while piece := os.read(keyboard, 65_536):
+            shown += piece
+    except OSError:
+        """Nobody has the terminal open any more."""
+    finally:
+        os.close(keyboard)
+        process.wait(30)
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
+
+
 def _environment(data: Path | None, store: str) -> dict[str, str]:
     given = {"ORDERLY_DATA": str(data) if data is not None else "", "ORDERLY_STORE": store}
     return {**os.environ, **{name: value for name, value in given.items() if value}}
@@ -123,11 +149,11 @@ class Server:
 
 
 @contextmanager
-def serving(*packs: Path, data: Path, store: str = "") -> Iterator[Server]:
+def serving(*packs: Path, data: Path, store: str = "", options: Sequence[str] = ()) -> Iterator[Server]:
     """Started and ready; stopped if it still runs."""
     process = subprocess.Popen(
-        [str(ORDERLY), "serve", *map(str, packs), "--port", "0", "--json"], env=_environment(data, store), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        [str(ORDERLY), "serve", *map(str, packs), "--port", "0", "--json", *options], env=_environment(data, store),
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdout is not None
     try:

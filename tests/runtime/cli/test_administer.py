@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+
+import pytest
 
 from tests.runtime.cli.command import Desk, orderly
 
@@ -46,6 +49,24 @@ def test_a_key_is_shown_once_and_can_be_revoked_by_name(served: Desk) -> None:
     assert made["key"] not in json.dumps(listed)
     assert served.answer("key", "revoke", "portal")["revoked"] is True
     assert served.problem("key", "revoke", "portal")["kind"] == "not_found"
+
+
+@pytest.mark.parametrize("scope", ["hook:*", "hooks:refused", "hooks:x*", "refuse", ""])
+def test_a_scope_that_opens_nothing_is_refused_with_those_there_are(served: Desk, scope: str) -> None:
+    told = served.problem("key", "add", "portal", "--scope", "hooks:refuse", "--scope", scope)
+
+    assert f"there is no scope {scope!r}" in told["detail"]
+    assert "hooks:*, hooks:decide, hooks:deliver, hooks:hand_on, hooks:pause, hooks:refuse" in told["detail"]
+    assert served.answer("key", "list")["keys"] == []
+    assert served.answer("key", "add", "portal", "--scope", "hooks:de*")["scopes"] == ["hooks:de*"]
+
+
+def test_a_role_that_means_nothing_is_refused_with_those_there_are(served: Desk) -> None:
+    told = served.problem("user", "add", "omar", "--role", "procurement_manger", given="correct horse\n")
+
+    assert "there is no role 'procurement_manger'" in told["detail"]
+    assert "there are: finance, operator, procurement, procurement_manager" in told["detail"]
+    assert served.answer("user", "list")["users"] == []
 
 
 def test_a_connection_is_tested_and_exit_1_says_that_it_does_not_work(either: Desk) -> None:
@@ -129,6 +150,52 @@ def test_a_connection_is_written_as_a_file_with_references(served: Desk) -> None
     assert written["type"] == "soap"
     assert written["settings"]["auth"] == {"type": "basic", "user": "orderly", "password": "vault:erp_password"}
     assert served.orderly("connection", "add", "erp", "--type", "soap").returncode == 2
+
+
+def test_limits_are_set_with_the_settings_and_listed_as_the_file_says_them(desk: Desk) -> None:
+    """What is not named stays, and null takes away."""
+    bounds = ("limits.at_once=1", "limits.per_minute=120", "limits.breaker.failures=5", "limits.breaker.first=90s")
+    wanted = [word for bound in bounds for word in ("--set", bound)]
+    root = str(desk.outbox)
+    made = desk.answer("connection", "add", "slow", "--type", "file", "--set", f"root={root}", *wanted)
+    first = json.loads(Path(made["file"]).read_text())
+    desk.answer("connection", "set", "slow", "--set", "limits.per_minute=null", "--set", "limits.at_once=2")
+
+    with desk.serving():
+        rows = {row["connection"]: row for row in desk.answer("connection", "list")["connections"]}
+        shown = desk.orderly("connection", "list").stdout
+
+    breaker = {"failures": 5, "first": "90s"}
+    assert (first["settings"], first["limits"]) == (
+        {"root": root}, {"at_once": 1, "per_minute": 120, "breaker": breaker},
+    )  # fmt: skip
+    assert (rows["slow"]["settings"]["root"], rows["slow"]["limits"]) == (root, {"at_once": 2, "breaker": breaker})
+    assert rows["outbox"]["limits"] == {}
+    assert "at_once=2, breaker.failures=5, breaker.first=90s" in shown
+
+
+def test_a_limit_that_is_none_is_refused_and_nothing_is_written(desk: Desk) -> None:
+    before = (desk.pack / "connections" / "outbox.json").read_bytes()
+
+    wrong = desk.problem("connection", "set", "outbox", "--set", "limits.at_onc=1")
+    none = desk.problem("connection", "set", "outbox", "--set", "limits.per_minute=0")
+    nobody = desk.orderly("connection", "set", "nobody", "--set", "limits.at_once=1")
+
+    assert "'at_once'" in wrong["next_action"]
+    assert "/limits/per_minute" in none["detail"]
+    assert (nobody.returncode, "`orderly connection add` makes it" in nobody.stderr) == (2, True)
+    assert (desk.pack / "connections" / "outbox.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["served", "alone"])
+def test_what_comes_next_after_a_connection_was_written(desk: Desk, runs: bool) -> None:
+    """A server that runs has not read the file; where none runs there is none to restart."""
+    verb = ("connection", "add", "till", "--type", "file", "--set", f"root={desk.outbox}", "--client", "mercy")
+    with desk.serving() if runs else nullcontext():
+        told = desk.orderly(*verb).stdout
+
+    assert ("restart the server" in told) is runs
+    assert "orderly connection test till --client mercy" in told
 
 
 def test_a_secret_in_clear_is_refused_and_nothing_is_written(served: Desk) -> None:

@@ -67,6 +67,63 @@ def test_a_finding_has_file_pointer_code_message_and_suggestion(pack: Path) -> N
     assert "1 error, 0 warnings" in shown.stdout
 
 
+def test_a_misspelt_name_in_an_expression_is_a_warning_that_names_the_one_meant(pack: Path) -> None:
+    nodes = [
+        {"id": "confirm", "type": "publish", "parameters": {"event": "confirmed"}, "into": "confirmation"},
+        {"id": "answer", "type": "respond", "parameters": {"body": "=confirmaton"}},
+    ]
+    _write(pack / "mappings" / "canonical" / "note.schema.json", {"properties": {"number": {"type": "string"}}})
+    made = {**flow("typo", *nodes), "identity": "=numbr", "keys": {"order": "=numbr"}, "order_by": "=numbr"}
+    made["trigger"] = {"type": "webhook", "accepts": "canonical/note"}
+    path = _write(pack / "flows" / "typo" / "flow.json", made)
+
+    told = _answer("lint", str(path))
+
+    assert (told["errors"], told["warnings"]) == (0, 4)
+    assert {(each["pointer"], each["suggestion"]) for each in told["findings"]} == {
+        ("/identity", "did you mean 'number'?"),
+        ("/keys/order", "did you mean 'number'?"),
+        ("/order_by", "did you mean 'number'?"),
+        ("/nodes/1/parameters/body", "did you mean 'confirmation'?"),
+    }
+
+
+def test_a_secret_for_webhooks_that_no_flow_uses_is_told(pack: Path) -> None:
+    _write(pack / "connections" / "portal.json", {"type": "webhook_hmac", "settings": {"secret": "env:PORTAL"}})
+
+    assert "warning unused-door: no trigger names 'portal' in 'auth'" in orderly("lint", str(pack)).stdout
+
+
+def test_where_there_is_nothing_to_lint_it_says_so(tmp_path: Path) -> None:
+    """A wrong folder must not look like a good one."""
+    done = orderly("lint", str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"there is nothing to lint in {tmp_path}" in done.stderr
+
+
+def test_a_mistake_in_a_mapping_is_shown_with_its_line(pack: Path) -> None:
+    source = "{\n" + "".join(f"  'n{n}': n{n},\n" for n in range(40)) + "  'total': $sum(lines.price ]\n}\n"
+    path = _write(pack / "mappings" / "big" / "mapping.jsonata", source)
+
+    done = orderly("lint", str(path))
+
+    assert done.returncode == 1
+    assert f"{path}:42:29: /: error bad-expression: this is not JSONata at line 42, column 29" in done.stdout
+    assert "   42 |   'total': $sum(lines.price ]\n      | " + " " * 28 + "^\n" in done.stdout
+    assert "'n1'" not in done.stdout
+
+
+def test_a_key_that_stands_twice_is_told_with_its_place(pack: Path, tmp_path: Path) -> None:
+    path = _write(tmp_path / "order.json", '{"number": "1",\n "number": "2"}')
+    mapping = _write(pack / "mappings" / "same" / "mapping.jsonata", "$")
+
+    done = orderly("map", str(mapping), str(path), "--pack", str(pack))
+
+    assert done.returncode == 1
+    assert "the key 'number' at line 2, column 2 stands twice" in done.stderr
+
+
 def test_json_that_is_none_is_found_with_its_line(pack: Path) -> None:
     path = _write(pack / "flows" / "bad" / "flow.json", '{\n "flow": \n}')
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from runtime.store.sqlite import SqliteStore
-from tests.runtime.cli.command import Desk
+from tests.runtime.cli.command import Desk, write_pack
 
 
 def examined(desk: Desk, code: int) -> dict[str, list[dict[str, Any]]]:
@@ -53,6 +53,21 @@ def test_a_peer_that_cannot_be_reached_is_an_error_and_exit_1(either: Desk) -> N
     assert told.returncode == 1
     assert "connection outbox" in told.stdout
     assert "next: " in told.stdout
+
+
+def test_of_several_clients_a_hint_says_which_one_it_is_for(desk: Desk) -> None:
+    """A command that is copied from there works as it is."""
+    other = write_pack(desk.pack.with_name("grace"), desk.outbox)
+    (other / "pack.json").write_text(json.dumps({"client": "grace", "name": "Grace"}))
+    (desk.data / "packs.json").write_text(json.dumps([str(desk.pack), str(other)]))
+    desk.outbox.mkdir()
+    desk.run("refuse", {"number": "R-1"}, "--client", "grace", code=1)
+
+    (finding,) = [each for each in examined(desk, 0)["runs"] if each["status"] != "ok"]
+
+    assert finding["next_action"] == "orderly runs list --state exception --client grace"
+    _, *verb = finding["next_action"].split()
+    assert [run["flow"] for run in desk.answer(*verb)["runs"]] == ["refuse"]
 
 
 def test_it_says_whether_a_server_runs(desk: Desk) -> None:

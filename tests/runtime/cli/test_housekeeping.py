@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
+import socket
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -62,6 +68,28 @@ def test_a_backup_of_a_running_server_comes_back_and_its_runs_are_held_until_the
 
         until(is_over(new, run), "the released run to be done")
         assert new.problem("runs", "release", run)["kind"] == "refused"
+
+
+def test_what_a_killed_backup_left_is_named_by_the_doctor_and_removed_by_the_next(desk: Desk) -> None:
+    """What others are making, here or on another machine that has the same folder, stays."""
+    backups = desk.data.with_name("backups")
+    desk.answer("backup", str(backups / "monday"))
+    code = "import os, pathlib, sys\nfrom runtime.store.aside import aside\n" \
+           "with aside(pathlib.Path(sys.argv[1])) as folder:\n" \
+           "    (folder / 'orderly.db').write_bytes(bytes(1000))\n    os.kill(os.getpid(), 9)"  # fmt: skip
+    for target in (backups / "tuesday", desk.data.with_name("brought_back")):
+        assert subprocess.run([sys.executable, "-c", code, target], check=False).returncode == -signal.SIGKILL
+    others = [f".x.{socket.gethostname()}.{os.getpid()}.partial", ".x.elsewhere.example.1.partial"]
+    for name in others:
+        (backups / name).mkdir()
+
+    found = json.loads(desk.orderly("doctor", "--json").stdout)["findings"]
+    desk.answer("backup", str(backups / "wednesday"))
+
+    named = [each["what"].split()[0] for each in found if each["check"] == "unfinished"]
+    assert [Path(name).parent for name in named] == [backups.parent, backups]
+    assert [Path(name).name.split(".")[1] for name in named] == ["brought_back", "tuesday"]
+    assert {path.name for path in backups.iterdir()} == {"monday", "wednesday", *others}
 
 
 def test_all_held_runs_are_released_at_once_without_a_server_too(desk: Desk) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from tests.runtime.cli.command import Desk, flow, until
+import pytest
+
+from tests.runtime.cli.command import Desk, flow, on_terminal, until
 
 
 def test_a_trace_tells_every_node_with_what_went_in_and_came_out(either: Desk) -> None:
@@ -45,9 +47,9 @@ def test_a_dead_letter_is_redriven_after_its_cause_is_mended(either: Desk) -> No
     assert [row["id"] for row in either.answer("dead-letters", "list")["runs"]] == [run]
     either.outbox.mkdir()
 
-    told = either.answer("dead-letters", "redrive", run)
+    told = either.answer("dead-letters", "redrive", run[:-1])
 
-    assert told == [{"run": run, "flow": "deliver", "state": told[0]["state"]}]
+    assert told == [{"run": run, "flow": "deliver", "state": told[0]["state"]}], "named by the beginning of its id"
     with _somebody_works(either):
         until(lambda: either.answer("runs", "show", run)["state"] == "done", "the redriven run to be done")
     assert (either.outbox / "D-2.txt").is_file()
@@ -130,6 +132,34 @@ def test_runs_are_found_by_state_flow_and_business_key(served: Desk) -> None:
     assert found("--flow", "pause") == ["P-6"]
     assert found("--key", "P-6") == ["P-6"]
     assert served.problem("runs", "list", "--state", "asleep")["kind"] == "bad_state"
+
+
+@pytest.mark.parametrize(
+    ("columns", "heading"),
+    [
+        (60, "id flow state keys"),
+        (80, "id flow state keys why"),
+        (120, "id created at flow state keys kind why"),
+        (240, "id created at flow state keys kind why"),
+    ],
+)
+def test_a_list_fits_the_terminal_and_its_ids_are_whole(served: Desk, columns: int, heading: str) -> None:
+    """A row is a line; what is left out is said, and a program gets everything."""
+    for number in ("R-1", "R-2"):
+        served.run("refuse", {"number": number, "text": "x"}, code=1)
+    rows = served.answer("runs", "list")["runs"]
+
+    shown = on_terminal("runs", "list", columns=columns, data=served.data).splitlines()
+
+    assert max(map(len, shown)) <= columns
+    assert [line.split()[0] for line in shown[1:3]] == [row["id"] for row in rows]
+    assert all("exception" in line for line in shown[1:3])
+    assert " ".join(shown[0].split()) == heading
+    assert ("No budget for R-2" in shown[1]) is ("why" in heading)
+    assert any(line.startswith("left out: ") for line in shown) is (columns < 120)
+    assert len(shown) == (3 if columns >= 120 else 4)
+    piped = served.orderly("runs", "list").stdout
+    assert "created at" in piped and "No budget for R-1" in piped
 
 
 def test_a_run_is_shown_by_its_business_key_or_the_beginning_of_its_id(served: Desk) -> None:

@@ -110,6 +110,8 @@ def test_a_corrected_message_from_a_file_makes_a_new_run_and_both_name_each_othe
     assert was["repairs"][0]["details"]["edited"] == ["/text"]
     assert served.answer("runs", "show", made["run"])["body"]["text"] == "y"
     assert made["reprocess_of"] == bad
+    assert f"made from  {bad}" in served.orderly("runs", "show", made["run"]).stdout
+    assert "orderly runs redrive" not in served.orderly("runs", "show", bad).stdout
     assert served.orderly("runs", "reprocess", old, "--payload", str(corrected)).returncode == 2, "no reason"
     wrong = ("runs", "reprocess", old, "--reason", "so", "--payload", str(tmp_path / "broken.json"))
     assert served.orderly(*wrong).returncode == 2

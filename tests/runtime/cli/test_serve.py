@@ -7,13 +7,20 @@ import shutil
 import signal
 import socket
 import stat
+import threading
 import urllib.error
 import urllib.request
+from contextlib import closing
 from dataclasses import replace
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 
+from runtime.cli import lifetime
 from runtime.cli.serve import print_facts
+from runtime.services import Settings
+from runtime.store.sqlite import SqliteStore
 from tests.runtime.cli.command import Desk, flow, orderly, serving, until
 
 
@@ -162,3 +169,57 @@ def test_a_new_workspace_lints_tests_serves_and_answers(desk: Desk) -> None:
     assert (problem["status"], problem["errors"][0]["pointer"]) == (422, "/lines")
     schema = json.loads((folder / "shop" / "flows" / "confirm_order" / "flow.json").read_text())["$schema"]
     assert (folder / "shop" / "flows" / "confirm_order" / schema).resolve().is_file()
+
+
+def test_a_hook_asked_by_another_method_says_which_one_it_has(desk: Desk) -> None:
+    """Whoever asks, whatever is there, and before anything is read."""
+    answers = []
+    with desk.serving() as server:
+        for method, place in (("GET", "mercy/pause"), ("PUT", "mercy/pause"), ("GET", "nobody/nothing")):
+            request = urllib.request.Request(f"{server.url}/hooks/{place}", method=method)
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=20)
+            with refused.value as answer:
+                answers.append((answer.status, answer.headers["Allow"], json.load(answer)["type"]))
+
+    assert answers == [(405, "OPTIONS, POST", "urn:orderly:problem:method_not_allowed")] * 3
+
+
+def test_a_body_that_is_too_large_is_told_how_much_is_taken_and_who_can_change_it(desk: Desk) -> None:
+    """One that is far too large is refused by its announced length, before it is read: the connection may end while
+    its sender still sends, so little of it is sent here."""
+    with serving(desk.pack, data=desk.data, options=["--max-body-bytes", "2000"]) as server:
+        refusals = []
+        for size in (2_001, 2_000_000):
+            with closing(HTTPConnection(urlsplit(server.url).netloc, timeout=20)) as connection:
+                connection.putrequest("POST", "/hooks/mercy/pause")
+                connection.putheader("Content-Length", str(size))
+                connection.endheaders(b" " * 2_001)
+                answer = connection.getresponse()
+                refusals.append((answer.status, json.load(answer)["detail"]))
+
+    assert {status for status, _ in refusals} == {413}
+    assert all("more than 2,000 bytes" in detail and "--max-body-bytes" in detail for _, detail in refusals)
+
+
+def test_without_a_pack_it_serves_what_was_served_last_from_the_same_data(desk: Desk) -> None:
+    """A restored folder brings the names of its packs: its runs are not hidden behind the demo pack."""
+    with desk.serving() as first:
+        served = [client["client"] for client in first.facts["clients"]]
+        first.stop()
+
+    with serving(data=desk.data) as again:
+        assert [client["client"] for client in again.facts["clients"]] == served
+        assert again.facts["flows_out"] == []
+
+
+def test_a_command_that_has_the_store_for_a_moment_does_not_keep_the_server_from_starting(desk: Desk) -> None:
+    """As when `orderly runs list` runs by itself just when the service manager starts the server."""
+    command = SqliteStore(desk.data / "orderly.db")
+    ends = threading.Timer(1.0, command.close)
+    ends.start()
+
+    services = lifetime.opened(Settings(desk.data, (desk.pack,), port=0))
+
+    services.stop()
+    ends.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -122,17 +123,29 @@ class House:
     def comes_to(self, run: str, *states: RunState, client: str = "mercy") -> None:
         """Waits until the run shows one of the states."""
         store = self.services.clients[client].store
-        until(lambda: store.run(run).state in states, f"run {run} to be {states}, it is {store.run(run).state}")
+        until(
+            lambda: store.run(run).state in states,
+            lambda: f"run {run} to be {' or '.join(states)}, it is {store.run(run).state}",
+        )
+
+    @contextmanager
+    def delivering(self) -> Iterator[Path]:
+        """The outbox is there, and gone again afterwards: the other tests of this house count on dead letters."""
+        self.outbox.mkdir()
+        try:
+            yield self.outbox
+        finally:
+            shutil.rmtree(self.outbox)
 
 
-def until(holds: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def until(holds: Callable[[], bool], what: str | Callable[[], str], seconds: float = 20.0) -> None:
     """Asks twenty times a second. Raises ``TimeoutError`` that says what did not come."""
     never = threading.Event()
     for _ in range(int(seconds * 20)):
         if holds():
             return
         never.wait(0.05)
-    raise TimeoutError(f"waited {seconds} s for {what}")
+    raise TimeoutError(f"waited {seconds} s for {what if isinstance(what, str) else what()}")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
+from connectors.sdk.exchange import Exchanged
 from runtime.console.app import create_app
 from runtime.console.visitor import COOKIE
 from runtime.engine.sweeper import Sweeper
@@ -69,7 +70,9 @@ def _sweeper(services: Services) -> None:
 
 
 def _clock(services: Services) -> None:
-    services.clock = Clock(services.clients, services.ring, services.store.now, on_duty=sys.exit)
+    services.clock = Clock(
+        services.clients, services.ring, services.store.now, services.batcher, on_duty=sys.exit
+    )  # fmt: skip
     services.clock.start()
 
 
@@ -201,8 +204,12 @@ def test_ids_of_another_client_are_not_found_anywhere(tmp_path_factory: pytest.T
         two.comes_to(raised, RunState.EXCEPTION)
         two.comes_to(dead, RunState.DEAD)
         mercy = two.services.clients["mercy"].store
+        content = mercy.blobs.put(b"ISA*REQ-SECRET~", "application/edi-x12")
+        mercy.interchanges.at("order", waiting, "edi", "").written(
+            Exchanged("x12", "acme", "T", "000000001", content.blob, content)
+        )
         ids = {
-            "<run>": waiting, "<client>": "mercy", "<flow>": "order",
+            "interchanges": mercy.interchanges.listed().rows[0]["id"], "<run>": waiting, "<client>": "mercy", "<flow>": "order",
             "approvals": mercy.approvals().rows[0].id, "exceptions": mercy.exceptions().rows[0].id,
         }  # fmt: skip
         eve = Program.signed_in(app, "eve", client="stella")
@@ -216,8 +223,10 @@ def test_ids_of_another_client_are_not_found_anywhere(tmp_path_factory: pytest.T
             answer = eve.get(path) if "GET" in (rule.methods or set()) else eve.post(path, body)
             assert answer.status_code == 404, (rule, answer.text)
         lists = [eve.get(path).text for path in ("/runs", "/approvals", "/exceptions", "/dead-letters")]
+        lists += [eve.get(path).text for path in ("/interchanges", "/interchanges/numbers")]
 
         assert "REQ-" not in "".join(lists)
+        assert "acme" not in "".join(lists)
         assert mercy.run(waiting).state is RunState.WAITING
         assert mercy.exceptions().rows[0].assignee == ""
 

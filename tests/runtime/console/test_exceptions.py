@@ -81,3 +81,29 @@ def test_a_message_that_could_not_be_taken_is_shown_with_its_bytes(omar: Program
     assert "{not &lt;b&gt;json&lt;/b&gt; \ufffd" in page
     with omar.http.get(f"/exceptions/{id}/raw") as raw:
         assert raw.data == b"{not <b>json</b> \xff"
+
+
+def test_bytes_that_may_be_about_patients_are_on_no_page_and_who_takes_them_away_is_recorded(
+    omar: Program, house: House
+) -> None:
+    """A message with a patient that could not be taken: its page says where it is, the audit who had it."""
+    client = house.services.clients["mercy"]
+    message = b"MSH|^~\\&|ADT|MERCY|||20261124||ADT^A01|C1|P|2.5.1\rPID|1||990017||Sample^Invented\r"
+    receipt = house.services.intake(client).take_raw(
+        "order", Arrival(message, "application/hl7-v2"), "mllp.listen", sum_of_bytes=True
+    )
+    assert receipt.problem is not None
+    id = receipt.problem["exception"]
+
+    page = omar.page(f"/exceptions/{id}")
+    seen_before = [row["action"] for row in client.store.audit_of(id)]
+    with omar.http.get(f"/exceptions/{id}/raw") as raw:
+        taken = raw.data
+
+    assert "Invented" not in page
+    assert "May be about patients" in page
+    assert seen_before == []
+    assert taken == message
+    (entry,) = client.store.audit_of(id)
+    assert (entry["actor"], entry["action"]) == ("omar.said", "raw.viewed")
+    assert "viewed" in omar.page(f"/exceptions/{id}")

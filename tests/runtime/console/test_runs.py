@@ -114,13 +114,10 @@ def test_a_dead_letter_tells_what_to_do_and_goes_on_when_redriven(omar: Program,
     letters = omar.get("/dead-letters").get_json()["dead_letters"]
     letter = next(row for row in letters if row["id"] == run)
 
-    house.outbox.mkdir()
-    try:
+    with house.delivering() as outbox:
         answer = omar.post(f"/runs/{run}/redrive")
         house.comes_to(run, RunState.DONE)
-        delivered = json.loads((house.outbox / "REQ-DEAD.json").read_text(encoding="utf-8"))
-    finally:
-        house.outbox.rename(house.outbox.with_name("outbox.was"))
+        delivered = json.loads((outbox / "REQ-DEAD.json").read_text(encoding="utf-8"))
 
     assert letter["failed"][0]["node"] == "hand_over"
     assert "create the folder" in letter["failed"][0]["error"]["next_action"]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
-from runtime.model.run import RunState
+import structlog.testing
+
+from runtime.engine.gate import Asker
+from runtime.model.run import ConnectionState, RunState
 from runtime.model.sought import Said
 from tests.runtime.engine.test_effects import BODY, END, ORDER
 from tests.workshop import ERP, Workshop, flow
@@ -46,6 +52,39 @@ def test_an_outage_uses_up_no_attempts_however_long_it_lasts(workshop: Open) -> 
 
     assert shop.store.run(run.id).state is RunState.DONE
     assert orders(shop) == ["REQ-1"]
+
+
+def test_whatever_changes_of_a_connection_is_in_the_log_with_the_reason(workshop: Open) -> None:
+    shop = shop_with(workshop, breaker={"failures": 1, "first": "1m", "longest": "1m"})
+    gate = shop.services.clients["mercy"].gate
+
+    with structlog.testing.capture_logs() as lines:
+        shop.simulator("erp").go_down()
+        shop.take("order", BODY)
+        shop.drain()
+        shop.simulator("erp").come_up()
+        shop.pass_time(minutes=1)
+        shop.drain()
+        gate.pause("erp", Said("omar"))
+        gate.resume("erp", Said("omar"))
+        gate.pause("erp", Said("omar", "a new disk"))
+        gate.resume("erp", Said("omar", "it is in"))
+
+    assert [line["why"] for line in lines if line["event"] == "connection.changed"] == [
+        "it does not answer, 1 times in a row", "it answers again", "paused by omar", "omar resumed it", "a new disk",
+        "it is in",
+    ]  # fmt: skip
+
+
+def test_who_waits_because_of_limits_says_how_many_calls_there_may_be(workshop: Open) -> None:
+    shop = shop_with(workshop, per_minute=1)
+    runs = [shop.take("order", body) for body in numbered(2)]
+
+    shop.drain()
+
+    told = " ".join(shop.store.run(run).why for run in runs)
+    assert "connection erp was called 1 of 1 times within the last minute; the run goes on in its turn" in told
+    assert "and asks again at 08:01:00 UTC" in told
 
 
 def test_while_the_breaker_is_open_nobody_asks_and_one_probe_closes_it_for_all(workshop: Open) -> None:
@@ -218,3 +257,73 @@ def test_cancelling_the_run_in_front_lets_the_next_one_go(workshop: Open) -> Non
     shop.drain()
 
     assert seen(shop) == ["a2"]
+
+
+def test_a_run_that_hears_of_a_pause_after_it_was_ended_is_not_held(workshop: Open) -> None:
+    """As when the pause was ended elsewhere while this process still knew of it."""
+    shop = shop_with(workshop)
+    gate = shop.services.clients["mercy"].gate
+    gate.pause("erp", Said("omar.said", "invoices first"))
+    shop.store.put_connection_state(ConnectionState("erp"), Said("anna.berg", "go on"))
+
+    run = shop.run("order", BODY)
+
+    assert (run.state, run.held_by) == (RunState.DONE, "")
+    assert orders(shop) == ["REQ-1"]
+
+
+def test_a_run_that_hears_of_a_pause_with_an_end_after_it_was_ended_early_does_not_wait_for_that_end(
+    workshop: Open,
+) -> None:
+    shop = shop_with(workshop)
+    gate = shop.services.clients["mercy"].gate
+    gate.pause("erp", Said("omar.said", "invoices first"), shop.now + timedelta(hours=3))
+    shop.store.put_connection_state(ConnectionState("erp"), Said("anna.berg", "go on"))
+
+    run = shop.run("order", BODY)
+
+    assert (run.state, run.held_by) == (RunState.DONE, "")
+    assert orders(shop) == ["REQ-1"]
+
+
+def test_a_run_that_hears_of_an_outage_after_it_is_over_does_not_wait(workshop: Open) -> None:
+    """As when another process asked the peer, and it answered."""
+    shop = shop_with(workshop)
+    gate = shop.services.clients["mercy"].gate
+    out = ConnectionState("erp", failures=3, open_for=300.0, open_until=shop.now + timedelta(minutes=5))
+    shop.store.put_connection_state(out)
+    gate.refresh()
+    shop.store.put_connection_state(ConnectionState("erp"))
+
+    assert shop.run("order", BODY).state is RunState.DONE
+
+
+def test_a_minute_that_began_before_a_restart_goes_on_after_it(workshop: Open) -> None:
+    shop = shop_with(workshop, per_minute=2)
+    for body in numbered(3):
+        shop.take("order", body)
+    shop.drain()
+    assert orders(shop) == ["REQ-1", "REQ-2"]
+    shop.again()
+
+    shop.pass_time(seconds=30)
+    shop.drain()
+    assert orders(shop) == []
+    shop.pass_time(seconds=31)
+    shop.drain()
+
+    assert orders(shop) == ["REQ-3"]
+
+
+def test_a_place_that_could_not_be_given_back_is_given_back_before_the_next_one_asks(workshop: Open) -> None:
+    """The disk is busy just when the only place becomes free."""
+    shop = shop_with(workshop, at_once=1)
+    gate, leases = shop.services.clients["mercy"].gate, shop.services.engine.leases
+    first, second = (Asker(shop.store.run(shop.take("order", body)), leases, 30.0) for body in numbered(2))
+    with closing(sqlite3.connect(shop.settings.data / "orderly.db", isolation_level=None)) as other:
+        with gate.through("erp", "order", first):
+            other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+
+    with gate.through("erp", "order", second):
+        pass

@@ -12,6 +12,8 @@ from connectors.sdk import Arrival, ConnectorError, NotSent, OutcomeUnknown, Rej
 from runtime.engine.effects import Answer, reach
 from runtime.engine.walk import Settings
 from runtime.model.run import Checkpoint, OutcomeRow, OutcomeState, RunState
+from runtime.store import tables
+from runtime.store.statements import Statement
 from tests.runtime.engine.test_effects import BODY, END, ORDER, ordering, orders
 from tests.workshop import ERP, Workshop, flow
 
@@ -359,3 +361,32 @@ def test_large_outputs_of_finished_nodes_are_there_for_whoever_names_them_after_
     (event,) = shop.story(run).events
     assert event.data == {"kept": 3_000, "named": 3_001, "body": 3_002}
     assert asked == ["kept:soap", "named:soap"]
+
+
+def test_a_run_that_cannot_be_read_is_a_dead_letter(workshop: Open) -> None:
+    shop = workshop(flow("order", ANSWER))
+    run = shop.take("order", {"n": "REQ-1"})
+    broken = Statement(tables.message.update().values(body="{"))
+    shop.services.store.transact(lambda tx: tx.run(broken))
+
+    shop.drain()
+
+    stands = shop.store.run(run)
+    assert stands.state is RunState.DEAD
+    assert stands.why == "JSONDecodeError in the engine; the log says where"
+
+
+def test_a_run_that_is_cancelled_with_undo_while_it_begins_sends_nothing(workshop: Open) -> None:
+    """Somebody cancels between the look at the run and its first commit."""
+    shop = ordering(workshop)
+    run = shop.take("order", BODY)
+    engine = shop.services.engine
+    begun = engine.store.begin(run, engine.leases.owner, 30.0)
+    assert begun is not None
+    shop.store.cancel(run, "not wanted", undo=True)
+
+    engine.go_on(begun[0], loaded=begun[1])
+    shop.drain()
+
+    assert shop.store.run(run).state is RunState.CANCELLED
+    assert orders(shop) == 0

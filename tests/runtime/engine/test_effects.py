@@ -275,6 +275,33 @@ def test_an_expectation_that_is_not_met_in_time_becomes_an_exception(workshop: O
     assert "acknowledged" in row.message
 
 
+@pytest.mark.parametrize(("awaiting", "open_ones"), [("2d", 1), ("", 0), (None, 0)])
+def test_an_expectation_lasts_as_long_as_the_partner_may_take(
+    workshop: Open, awaiting: str | None, open_ones: int
+) -> None:
+    """A partner's profile says it, in the output of the node that wrote; a partner that answers nothing is not
+    waited for."""
+    order = {**ORDER, "expect": [{"event": "acknowledged", "key": "=n", "within": "=awaiting"}]}
+    shop = ordering(workshop, order=order)
+    run = shop.run("order", BODY | {"awaiting": awaiting})
+
+    assert [row.state for row in shop.story(run.id).expectations] == ["open"] * open_ones
+    shop.pass_time(days=2, seconds=1)
+    shop.drain()
+    assert len(shop.store.exceptions().rows) == open_ones
+
+
+def test_a_length_that_is_none_is_a_dead_letter_before_anything_is_sent(workshop: Open) -> None:
+    order = {**ORDER, "expect": [{"event": "acknowledged", "key": "=n", "within": "='soon'"}]}
+    shop = ordering(workshop, order=order)
+
+    run = shop.run("order", BODY)
+
+    assert run.state is RunState.DEAD
+    assert "'soon' is not a duration" in str(shop.story(run.id).outcomes)
+    assert orders(shop) == 0
+
+
 @pytest.mark.parametrize("at_once", [1, 4])
 def test_orders_of_one_for_each_are_placed_at_once_up_to_the_bound_and_each_once(
     workshop: Open, at_once: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import ssl
 import threading
@@ -20,7 +22,8 @@ from cryptography.x509.oid import NameOID
 
 from runtime.governance import doctor
 from runtime.governance.doctor import Finding, Status
-from runtime.model.run import Checkpoint, ConnectionState, RunState
+from runtime.model.run import Checkpoint, EventRow, RunState
+from runtime.model.sought import Said
 from runtime.store import restore
 from tests.workshop import LOOPBACK, Workshop, flow
 
@@ -82,7 +85,8 @@ def test_a_sound_store_is_told_with_who_has_it(shop: Workshop) -> None:
     sound, log = doctor.database(shop.services.store)
 
     assert (sound.status, log.status) == (Status.OK, Status.OK)
-    assert "is sound; process " in sound.what
+    assert f"is sound; process {os.getpid()} has it" in sound.what
+    assert next(iter(doctor.database(shop.services.store, served=False))).what.endswith("no server has it")
 
 
 def test_a_damaged_database_is_an_error(shop: Workshop) -> None:
@@ -179,8 +183,7 @@ def test_a_secret_that_does_not_open_is_told(shop: Workshop) -> None:
 def test_a_paused_connection_is_told(workshop: Open) -> None:
     shop = workshop(WAITS, connections={"outbox": {"type": "file", "settings": {"root": "/"}}})
     client = shop.services.clients["mercy"]
-    client.store.put_connection_state(ConnectionState("outbox", paused=True, why="maintenance", by="omar"))
-    client.gate.refresh()
+    client.gate.pause("outbox", Said("omar", "maintenance"))
 
     found = list(doctor.connection(client, "outbox", {"ok": False, "message": "no", "next_action": ""}))
 
@@ -220,6 +223,59 @@ def test_a_run_that_failed_is_no_finding(shop: Workshop) -> None:
     shop.services.store.commit(lease, Checkpoint(state=RunState.DEAD, why="refused"), 30.0)
 
     assert only(doctor.queue(shop.services.store, served=True)).status is Status.OK
+
+
+def test_runs_that_stand_still_for_a_person_are_told_by_their_state(shop: Workshop) -> None:
+    client = shop.services.clients["mercy"]
+    assert only(doctor.people(client)).status is Status.OK
+    for state in (RunState.DEAD, RunState.DEAD, RunState.UNCERTAIN):
+        lease = shop.services.store.acquire(shop.take("waits", {}), "one", 30.0)
+        assert lease is not None
+        shop.services.store.commit(lease, Checkpoint(state=state, why="refused"), 30.0)
+
+    told = only(doctor.people(client))
+
+    assert (told.status, told.what) == (Status.WARNING, "2 dead letters, 1 uncertain")
+    assert told.next_action == "orderly runs list --state dead --state uncertain"
+
+
+def test_clients_that_the_store_knows_and_no_pack_serves_are_told(shop: Workshop) -> None:
+    store = shop.services.store
+    assert list(doctor.strangers(store, ["mercy"])) == []
+    store.register_client("saint_anne", "Saint Anne")
+
+    told = only(doctor.strangers(store, ["mercy"]))
+
+    assert (told.status, told.what) == (Status.WARNING, "no pack is served for saint_anne")
+
+
+def test_documents_that_are_collected_and_do_not_go_are_told(workshop: Open) -> None:
+    """The clock stands still in a workshop; then the flow that would send them is taken out of the pack."""
+    outbox = flow(
+        "outbox", {"id": "rest", "type": "wait", "parameters": {"for": "1h"}},
+        trigger={"type": "event", "event": "order.ready", "batch": {"partner": "=partner"}},
+    )  # fmt: skip
+    acme = {"partner": "acme", "name": "Acme", "batching": {"within": "1h"}}
+    shop = workshop(outbox, WAITS, partners={"acme": acme})
+    client = shop.services.clients["mercy"]
+    shop.store.publish(EventRow("order.ready", "1", {"partner": "acme"}))
+    shop.services.batcher.collect(client, client.registry.release("outbox").flow)
+    assert list(doctor.batches(shop.services.store, client)) == []
+
+    shop.pass_time(hours=2)
+    late = only(doctor.batches(shop.services.store, client))
+    shutil.rmtree(shop.pack / "flows" / "outbox")
+    shop.again()
+    gone = only(doctor.batches(shop.services.store, shop.services.clients["mercy"]))
+
+    assert (late.status, late.what) == (
+        Status.ERROR, "1 documents are collected for acme since 2026-11-24 08:00 UTC",
+    )  # fmt: skip
+    assert "to go at 09:00 UTC" in late.why
+    assert (gone.status, gone.why) == (
+        Status.ERROR,
+        "flow outbox, which would send them, is not there, or collects no more",
+    )
 
 
 # certificates

@@ -67,7 +67,7 @@ def listen(shop: Workshop) -> None:
 
 
 def removed(**some: int) -> dict[str, int]:
-    return {"runs": 0, "events": 0, "exceptions": 0, "blobs": 0, **some}
+    return {"runs": 0, "events": 0, "exceptions": 0, "raw": 0, "interchanges": 0, "blobs": 0, **some}
 
 
 def test_each_run_goes_at_the_age_for_its_flow_and_state(shop: Workshop) -> None:
@@ -189,3 +189,50 @@ def test_it_is_started_and_stopped_with_everything_else(shop: Workshop) -> None:
     shop.services.housekeeper.stop()
 
     assert not shop.services.housekeeper._background._thread.is_alive()
+
+
+ENVELOPE = (
+    "ISA*00*          *00*          *ZZ*ACMEMED        *ZZ*MERCYHOSP      *261124*0800*U*00401*{n:09d}*0*T*>~"
+    "GS*PR*ACMEMED*MERCYHOSP*20261124*0800*{n}*X*004010~ST*855*0001~BAK*00*AD*PO-1*20261124~SE*3*0001~"
+    "GE*1*{n}~IEA*1*{n:09d}~"
+)
+INBOX = flow("inbox", {"id": "read", "type": "x12.read", "parameters": {"content": "=content"}})
+ACME: dict[str, Any] = {
+    "partner": "acme", "name": "Acme",
+    "x12": {"ours": {"qualifier": "ZZ", "id": "MERCYHOSP"}, "theirs": {"qualifier": "ZZ", "id": "ACMEMED"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("profile", "days"),
+    [
+        ({"duplicates": {"window": "60d"}}, 60),
+        ({"duplicates": {"window": "10d"}}, 30),
+        ({}, 90),
+        ({"duplicates": {"window": "soon"}}, None),
+    ],
+    ids=[
+        "the partner's window",
+        "not before their runs",
+        "the window where nothing is said",
+        "a profile that is wrong",
+    ],
+)
+def test_interchanges_go_after_their_runs_once_no_duplicate_is_looked_for_so_far_back(
+    workshop: Open, profile: dict[str, Any], days: int | None
+) -> None:
+    """The last one stays: the next number is compared with it."""
+    shop = workshop(INBOX, partners={"acme": ACME})
+    for number in (1, 2):
+        assert shop.run("inbox", {"content": ENVELOPE.format(n=number)}).state is RunState.DONE
+    shop._write("partners/acme.json", {**ACME, "x12": {**ACME["x12"], **profile}})
+    keeps(shop, {"default": "30d"})
+    began = shop.now
+
+    for day in (29, 31, 59, 61, 89, 91, 1000):
+        shop.pass_time(seconds=(began - shop.now).total_seconds() + day * 86_400)
+        keep(shop)
+        gone = days is not None and day > days
+        left = [row["number"] for row in shop.store.interchanges.listed().rows]
+        assert left == (["000000002"] if gone else ["000000002", "000000001"]), f"after {day} days"
+    assert list(shop.store.runs().rows) == []

@@ -323,6 +323,19 @@ def test_only_whoever_stands_in_the_way_can_step_aside(workshop: Open) -> None:
 # why it waits
 
 
+def test_a_run_whose_worker_was_killed_says_when_another_goes_on(workshop: Open) -> None:
+    shop = workshop(flow("rests", PAUSE))
+    run = shop.take("rests", BODY)
+    assert why(shop, run) == ["waits for a free worker of lane normal"]
+    assert shop.services.store.acquire(run, "killed", 30.0) is not None
+
+    assert why(shop, run) == [
+        "a worker has it in hand; should that one be gone, another goes on after 2026-11-24 08:00:30 UTC"
+    ]
+    shop.pass_time(seconds=31)
+    assert why(shop, run) == ["its worker is gone since 2026-11-24 08:00:30 UTC; the next free one goes on"]
+
+
 def test_a_run_says_what_it_waits_for(workshop: Open) -> None:
     policy = {"policy": "p", "rules": [], "otherwise": {"approvers": [{"role": "manager", "needs": 2}]}}
     ask = {"id": "ask", "type": "approve", "parameters": {"policy": "p", "requester": "='anna'"}, "on": {"rejected": [

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.engine.client import Client
+from runtime.intake.batching import Batcher
 from runtime.intake.clock import Clock, due_times
 from runtime.model.cron import Cron
 from runtime.model.flow import Flow
@@ -373,7 +374,12 @@ class TestWhatIsBad:
         shop.pass_time(hours=1)
         issue(shop, "1")
         rung: list[str] = []
-        clock = Clock(shop.services.clients, lambda run, lane="": rung.append(run), lambda: shop.now, pause=0.01)
+
+        def ring(run: str, lane: str = "") -> None:
+            rung.append(run)
+
+        batcher = Batcher(ring, lambda: shop.now)
+        clock = Clock(shop.services.clients, ring, lambda: shop.now, batcher, pause=0.01)
 
         clock.start()
         until(lambda: len(rung) == 2, "the other schedule and the event")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -15,6 +17,8 @@ from runtime.intake.sources import Source
 from runtime.model.run import RunState
 from runtime.services import Services, Settings
 from tests.brittle import CANARY, installed
+from tests.connectors.sdk.http_peer import Line, reply
+from tests.connectors.sdk.http_peer import Peer as HttpPeer
 from tests.runtime.console.house import until
 from tests.workshop import Workshop, flow
 
@@ -54,6 +58,72 @@ def poll(shop: Workshop) -> int:
     operation = source(shop).operation()
     assert issubclass(operation, Poll)
     return operation().poll(parameters, context, source(shop).accept)
+
+
+@pytest.fixture
+def listing(workshop: Open) -> Iterator[tuple[Workshop, list[dict[str, Any]], HttpPeer]]:
+    """A flow that polls a REST API, the items the API has (``id``, ``seq``), and the API: it gives those that are
+    not older than ``after``."""
+    items: list[dict[str, Any]] = []
+
+    def answer(line: Line) -> None:
+        for request in line:
+            after = int(parse_qs(urlsplit(request.line.split()[1]).query).get("after", ["0"])[0])
+            found = [item for item in items if item["seq"] >= after]
+            line.send(reply(200, json.dumps({"items": found}).encode()))
+
+    with HttpPeer(answer) as peer:
+        parameters = {
+            "path": "/requisitions", "items": "items", "id": "id", "since": {"field": "seq", "query": "after"},
+        }  # fmt: skip
+        trigger = {"type": "rest.collect", "connection": "portal", "every": "1h", "parameters": parameters}
+        connection = {"type": "rest", "settings": {"url": peer.url, "allow": ["127.0.0.0/8"]}}
+        yield workshop(flow("portal", SEEN, trigger=trigger), connections={"portal": connection}), items, peer
+
+
+def asked_after(peer: HttpPeer) -> list[str]:
+    return [request.line.split()[1].partition("?")[2] for request in peer.requests]
+
+
+def test_items_of_an_api_become_one_run_each_and_the_next_poll_goes_on_after_the_last(
+    listing: tuple[Workshop, list[dict[str, Any]], HttpPeer],
+) -> None:
+    shop, items, peer = listing
+    items += [{"id": "B", "seq": 2}, {"id": "A", "seq": 1}]
+    assert poll(shop) == 2
+    items.append({"id": "A", "seq": 3})
+
+    assert poll(shop) == 2, "the last one is asked for again, in case another has the same number"
+
+    assert asked_after(peer) == ["", "after=2"]
+    shop.drain()
+    bodies = [shop.story(run.id).body for run in shop.store.runs().rows]
+    assert bodies == [{"id": "A", "seq": 3}, {"id": "B", "seq": 2}, {"id": "A", "seq": 1}]
+
+
+def test_a_poll_that_is_cut_off_goes_on_after_the_last_item_that_was_stored(
+    listing: tuple[Workshop, list[dict[str, Any]], HttpPeer],
+) -> None:
+    """How far it has come is in the commit of each item: nothing is left out, and nothing taken twice."""
+    shop, items, peer = listing
+    items += [{"id": name, "seq": number} for number, name in enumerate("ABCD", 1)]
+    parameters, context = source(shop).prepared()
+    operation = source(shop).operation()
+    assert issubclass(operation, Poll)
+    left = iter("AB")
+
+    def accept(arrival: Arrival) -> Any:
+        if next(left, None) is None:
+            shop.services.store.close()
+        return source(shop).accept(arrival)
+
+    with pytest.raises(NotSent, match="not stored"):
+        operation().poll(parameters, context, accept)
+    shop.again()
+
+    assert poll(shop) == 3
+    assert asked_after(peer) == ["", "after=2"]
+    assert sorted(shop.story(run.id).body["id"] for run in shop.store.runs().rows) == ["A", "B", "C", "D"]
 
 
 def names(folder: Path) -> list[str]:
@@ -273,3 +343,23 @@ def test_a_listener_that_breaks_is_told_and_tried_again(
 
     assert any("broke with RuntimeError" in state for state in seen)
     assert CANARY not in "".join([*seen, listening.state])
+
+
+def test_a_listener_whose_port_is_taken_says_so_and_takes_it_once_it_is_free(workshop: Open) -> None:
+    """After a restart the old process may still have it; nobody has to start anything by hand."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        trigger = {"type": "mllp.listen", "connection": "ward", "decode": {"type": "hl7.read"}}
+        settings = {"host": "127.0.0.1", "port": port}
+        shop = workshop(
+            flow("ward", SEEN, trigger=trigger), connections={"ward": {"type": "mllp", "settings": settings}}
+        )
+        sources = shop.services.sources
+        sources.start()
+        (listening,) = sources.all
+        until(lambda: f"cannot listen on 127.0.0.1:{port}" in listening.state, "the listener to tell what is wrong")
+
+    try:
+        until(lambda: listening.state == f"listening on 127.0.0.1:{port}", "the listener to have its port")
+    finally:
+        sources.stop()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog.testing
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -41,11 +42,8 @@ ECHO = flow(
 BODY = {"number": "N-1", "lines": [{}]}
 
 
-@pytest.fixture
-def shop(workshop: Open) -> Workshop:
-    made = workshop(
-        connections={"door": {"type": "webhook_hmac", "settings": {"secret": SECRET}}},
-    )
+def with_door(workshop: Open, secret: str) -> Workshop:
+    made = workshop(connections={"door": {"type": "webhook_hmac", "settings": {"secret": secret}}})
     for name, content in (
         ("flows/notes/flow.json", NOTES), ("flows/echo/flow.json", ECHO), ("mappings/canonical/note.schema.json", SCHEMA)
     ):  # fmt: skip
@@ -55,12 +53,21 @@ def shop(workshop: Open) -> Workshop:
 
 
 @pytest.fixture
+def shop(workshop: Open) -> Workshop:
+    return with_door(workshop, SECRET)
+
+
+@pytest.fixture
 def http(shop: Workshop) -> Iterator[FlaskClient]:
+    with client_of(shop) as client:
+        yield client
+
+
+def client_of(shop: Workshop) -> FlaskClient:
     app = Flask("hooks")
     app.config["MAX_CONTENT_LENGTH"] = 10_000
     app.register_blueprint(shop.services.webhooks().blueprint())
-    with app.test_client() as client:
-        yield client
+    return app.test_client()
 
 
 def post(
@@ -166,7 +173,7 @@ BAD = {
     "a missing field": (b'{"number": "N"}', 422, "invalid_document", "lines"),
     "a wrong type": (b'{"number": 7, "lines": []}', 422, "invalid_document", "/number"),
     "an unknown field": (b'{"number": "N", "lines": [], "x": 1}', 422, "invalid_document", "x"),
-    "too large": (b" " * 10_001, 413, "too_large", "max_body_bytes"),
+    "too large": (b" " * 10_001, 413, "too_large", "--max-body-bytes"),
 }
 
 
@@ -280,6 +287,70 @@ def test_an_api_key_opens_only_the_flows_in_its_scope(http: FlaskClient, shop: W
     assert http.post("/hooks/mercy/echo", json={"n": 1}, headers={"X-API-Key": other}).status_code == 401
     answer = http.post("/hooks/mercy/echo", json={"n": 1}, headers={"Authorization": f"Bearer {good}"})
     assert (answer.status_code, answer.json) == (201, {"got": 1})
+
+
+def test_who_is_refused_is_in_the_log_with_the_reason_and_without_the_key(
+    http: FlaskClient, shop: Workshop
+) -> None:
+    other, _ = shop.services.access("mercy").api_keys.create("other", ["hooks:notes"])
+
+    with structlog.testing.capture_logs() as lines:
+        for headers in ({}, {"X-API-Key": "orderly_wrong"}, {"X-API-Key": other}):
+            http.post("/hooks/mercy/echo", json={"n": 1}, headers=headers)
+        post(http, shop, BODY, **{"webhook-signature": "v1,bm90IHRoaXM="})
+        http.post("/hooks/nobody/notes", json=BODY)
+
+    assert [(line["event"], line["log_level"], line["client"], line["flow"]) for line in lines] == [
+        ("webhook.refused", "warning", client, flow)
+        for client, flow in (*[("mercy", "echo")] * 3, ("mercy", "notes"), ("nobody", "notes"))
+    ]
+    assert [line["why"].partition(":")[0] for line in lines] == [
+        "no API key came",
+        "the API key is unknown or revoked",
+        "the API key other does not open hooks",
+        "webhook-signature does not fit the body and the secret of this address",
+        "there is no such client here",
+    ]
+    assert "orderly_wrong" not in str(lines)
+    assert other not in str(lines)
+
+
+def test_a_flood_of_strangers_makes_few_lines_that_say_how_many_there_were(
+    http: FlaskClient, shop: Workshop
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(50):
+            http.post("/hooks/mercy/echo", json={"n": 1}, headers={"X-API-Key": "orderly_wrong"})
+        for guess in range(150):
+            http.post(f"/hooks/mercy/guess_{guess}\x1b[2J{'x' * 500}", json={})
+        shop.pass_time(minutes=1)
+        http.post("/hooks/mercy/echo", json={"n": 1}, headers={"X-API-Key": "orderly_wrong"})
+        http.post("/hooks/nobody/notes", json={})
+
+    assert len(lines) == 1 + 60 + 2
+    assert not any("not_told" in line for line in lines[:-2])
+    assert [line["not_told"] for line in lines[-2:]] == [49, 150 - 60]
+    assert max(len(line["flow"]) for line in lines) == 80
+    assert "\x1b" not in "".join(line["flow"] for line in lines)
+
+
+def test_whoever_makes_up_names_leaves_no_real_sender_and_no_mistake_of_ours_untold(
+    workshop: Open, tmp_path: Path
+) -> None:
+    """The sixty lines of strangers are used up; the secret of the door cannot be read."""
+    http = client_of(with_door(workshop, f"file:{tmp_path}/gone"))
+
+    with structlog.testing.capture_logs() as lines:
+        for guess in range(40):
+            http.post(f"/hooks/mercy/guess_{guess}", json={})
+            http.post(f"/hooks/nobody_{guess}/notes", json={})
+        http.post("/hooks/mercy/echo", json={"n": 1}, headers={"X-API-Key": "orderly_wrong"})
+        assert http.post("/hooks/mercy/notes", json=BODY).status_code == 503
+
+    assert len(lines) == 60 + 2
+    assert [(line["event"], line["flow"]) for line in lines[-2:]] == [
+        ("webhook.refused", "echo"), ("webhook.door", "notes"),
+    ]  # fmt: skip
 
 
 def test_a_flow_that_answers_with_its_result_goes_on_after_the_answer_and_repeats_it(

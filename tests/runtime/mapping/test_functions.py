@@ -187,3 +187,12 @@ def test_what_is_no_gtin_fails_its_check(text: Any) -> None:
 def test_gtins_of_every_length_pass(text: str) -> None:
     """GS1 General Specifications, section 7.9."""
     assert gtin_check(text) is True
+
+
+def test_a_mapping_called_by_another_finds_its_functions_each_time(engine: str) -> None:
+    """Also when it was compiled and evaluated inside the other one."""
+    inner = mapping.compile("$gtin_check(code)", engine=engine)
+    outer = mapping.compile("$map_with('inner', $)", engine=engine)
+    functions = Functions(map_with=lambda _, document: inner.evaluate(document))
+
+    assert [outer.evaluate({"code": "4006381333931"}, functions=functions) for _ in range(3)] == [True] * 3

@@ -8,6 +8,7 @@ import pytest
 
 import runtime.mapping as mapping
 from runtime.mapping import MISSING, is_expression, literal, render
+from runtime.mapping.names import fields, tokens
 
 
 def test_only_what_is_mentioned_is_named() -> None:
@@ -71,3 +72,27 @@ def test_a_template_is_filled_and_what_is_undefined_left_out() -> None:
         "deep": [{"y": [1, 2]}, 1, 7, True, None],
     }
     assert render("=gone", values.__getitem__) is MISSING
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("a.b & $.c & $$.d", "a c d"),
+        ("lines[x = y].z", "lines"),
+        ("lines.(a & b)", "lines"),
+        ("lines.$f(a)[b]", "lines"),
+        ("lines.{'a': b}", "lines"),
+        ("lines{code: price}", "lines"),
+        ("lines^(>price).n", "lines"),
+        ("{'a': b, 'c': [d, e.f]}", "b d e"),
+        ("$map(lines, function($l, $i) { $l.x & number })", "lines number"),
+        ("($t := total; $t > 3 and x in [y, z])", "total x y z"),
+        ("x ~> |lines|{'a': b}|", ""),
+        ("`odd name` = 'text' ? true : null", "odd name"),
+        ("$nodes.order.Number & $run.id", ""),
+    ],
+)
+def test_members_of_the_input_are_told_from_those_of_other_values(source: str, found: str) -> None:
+    wanted = {found} if " name" in found else set(found.split())
+
+    assert fields(tokens(source)) == wanted

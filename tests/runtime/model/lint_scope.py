@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.model.lint import Finding, Scope, lint_flow
+from runtime.model.pack import base_folder
 
 HERE = Path(__file__).parent
 
@@ -18,6 +19,7 @@ SCOPE = Scope(
         "requisition_to_purchase_order",
     ],
     schemas=["canonical/requisition"],
+    schema_files={"canonical/requisition": base_folder() / "mappings/canonical/requisition.schema.json"},
     connections={"acme_sftp": "sftp", "contracts": "rest", "erp": "soap", "portal": "webhook_hmac"},
     policies=["procurement"],
     partners=["acme"],

@@ -22,6 +22,7 @@ POLICY = {
     "otherwise": {"approvers": []},
 }  # fmt: skip
 ERP = {"type": "soap", "settings": {"url": "https://erp.example", "wsdl": "https://erp.example/?wsdl"}}
+X12: dict[str, Any] = {"ours": {"qualifier": "ZZ", "id": "MERCY"}, "theirs": {"qualifier": "ZZ", "id": "ACME"}}
 FILES: dict[str, Any] = {
     "pack.json": {"client": "mercy", "name": "Mercy", "simulators": {"supplier": {"type": "supplier"}}},
     "connections/erp.json": ERP,
@@ -31,7 +32,7 @@ FILES: dict[str, Any] = {
         "password": "env:ACME", "host_key": "simulator:supplier/host_key"}},
     "connections/portal.json": {"type": "webhook_hmac", "settings": {"secret": "env:PORTAL"}},
     "policies/procurement.json": POLICY,
-    "partners/acme.json": {"partner": "acme", "name": "Acme", "x12": {"version": "004010"}},
+    "partners/acme.json": {"partner": "acme", "name": "Acme", "x12": X12},
     "flows/every_node/flow.json": flow("every_node"),
     "flows/requisition_to_order/flow.json": flow("good"),
 }  # fmt: skip
@@ -69,6 +70,10 @@ def setting(**change: Any) -> dict[str, Any]:
     return {"type": "soap", "settings": ERP["settings"] | change}  # type: ignore[operator]
 
 
+def acme(**change: Any) -> dict[str, Any]:
+    return {"partner": "acme", "name": "Acme", "x12": X12} | change
+
+
 def rule(**change: Any) -> dict[str, Any]:
     rules = POLICY["rules"]
     return POLICY | {"rules": [rules[0] | change]}  # type: ignore[index]
@@ -97,6 +102,28 @@ def rule(**change: Any) -> dict[str, Any]:
         ("policies/procurement.json", POLICY | {"policy": "buying"}, "name-differs", "/policy", "calls itself 'buying'"),
         ("partners/acme.json", {"partner": "acme"}, "missing-key", "", "'name' is missing"),
         ("partners/acme.json", {"partner": "acne", "name": "A"}, "name-differs", "/partner", "calls itself 'acne'"),
+        ("partners/acme.json", acme(x12=X12 | {"usge": "T"}), "unknown-key", "/x12/usge", "no key 'usge'"),
+        ("partners/acme.json", acme(x12={"ours": X12["ours"]}), "missing-key", "/x12", "'theirs' is required"),
+        ("partners/acme.json", acme(x12=X12 | {"encoding": "utf8"}), "bad-key", "/x12/encoding", "'utf8'"),
+        ("partners/acme.json", acme(x12=X12 | {"checks": {"usage_mismatch": "warn"}}), "bad-partner",
+         "/x12/checks/usage_mismatch", "never let through"),
+        ("partners/acme.json", acme(x12=X12 | {"usage": "P"}), "bad-partner", "/x12/usage", "the pack runs in test"),
+        ("partners/acme.json", acme(x12=X12 | {"preflight": {"duplicat": "warn"}}), "bad-partner",
+         "/x12/preflight/duplicat", "which no check has"),
+        ("partners/acme.json", acme(units={"BX": "CT", "CA": "CT"}), "bad-field", "/units", "could not be read back"),
+        ("partners/acme.json", acme(identifiers={"ours": {"gln": "9521234600016"}}), "bad-field",
+         "/identifiers/ours/gln", "check digit is 6"),
+        ("partners/acme.json", acme(unitz={}), "unknown-key", "/unitz", "'unitz'"),
+        ("partners/acme.json", acme(rest={}), "unknown-key", "/rest", "'rest' has no part"),
+        ("partners/acme.json", acme(x12=[]), "bad-field", "/x12", "x12 must be an object"),
+        ("partners/acme.json", acme(mappings={"out": {"850": "cannonical_to_x12_850"}}), "unknown-mapping",
+         "/mappings/out/850", "no mapping 'cannonical_to_x12_850'"),
+        ("partners/acme.json", acme(environments={"production": {"x12": {}}}), "partner-environment", "/environments",
+         "the pack runs in test"),
+        ("partners/acme.json", acme(environments={"test": {"x12": {"theirs": {"qualifier": "ZZZ"}}}}), "bad-key",
+         "/environments/test/x12/theirs/qualifier", "'ZZZ'"),
+        ("partners/acme.json", acme(environments={"test": {"name": "Acme Test"}}), "misplaced-key",
+         "/environments/test/name", "the same in every environment"),
         ("flows/every_node/flow.json", flow("every_node") | {"flow": "other"}, "name-differs", "/flow", "calls itself 'other'"),
         ("mappings/line/mapping.jsonata", "{'a': }", "bad-expression", "", "is not JSONata"),
         ("mappings/line/mapping.jsonata", "$upcase(a)", "unknown-function", "", "no function '$upcase'"),
@@ -144,6 +171,36 @@ def test_a_flow_that_orders_and_has_no_identity_is_told_where_it_is_called(folde
     assert not [each for each in lint_pack(Pack.read(folder)) if each.code == "call-without-identity"]
 
 
+def test_a_secret_that_no_trigger_asks_for_is_told(folder: Path) -> None:
+    """Whoever signs with it is refused like a stranger; a trigger without ``auth`` takes API keys."""
+    open_flow = flow("every_node")
+    del open_flow["trigger"]["auth"]
+    write(folder, "flows/every_node/flow.json", open_flow)
+
+    (found,) = lint_pack(Pack.read(folder))
+
+    assert (found.code, found.severity, Path(found.file).name) == ("unused-door", "warning", "portal.json")
+    assert found.suggestion == 'add "auth": "portal" to the trigger of the webhook'
+    write(folder, "flows/every_node/flow.json", '{"flow":')
+    assert [each.code for each in lint_pack(Pack.read(folder))] == ["bad-json"]
+
+
+def test_long_source_is_shown_around_the_place_only(folder: Path) -> None:
+    """A mapping has a hundred lines: those around the mistake, with a mark below it, are enough."""
+    lines = ["{", *(f"  'field_{n}': field_{n}," for n in range(80)), "  'last': $sum(lines.price ]", "}", ""]
+    write(folder, "mappings/line/mapping.jsonata", "\n".join(lines))
+
+    (found,) = lint_pack(Pack.read(folder))
+
+    assert found.code == "bad-expression"
+    assert (found.line, found.column) == (82, 28)
+    assert found.message.startswith("this is not JSONata at line 82, column 28: ")
+    assert "field_1" not in found.message
+    assert found.excerpt.splitlines() == [
+        "   81 |   'field_79': field_79,", "   82 |   'last': $sum(lines.price ]", "      | " + " " * 27 + "^",
+    ]  # fmt: skip
+
+
 def test_findings_of_all_files_come_together(folder: Path) -> None:
     """A bad file does not keep the others from being looked at."""
     write(folder, "connections/erp.json", '{"type": "soap",')
@@ -158,9 +215,10 @@ def test_findings_of_all_files_come_together(folder: Path) -> None:
     [
         ('{\n  "flow": "x",\n}', 3, 1, "not JSON at line 3, column 1"),
         ('{"flow": "x"', 1, 13, "not JSON at line 1, column 13"),
-        ('{"a": 1, "a": 2}', 1, 10, "the key 'a' stands twice"),
-        ('{"b": {"a": ["a"]},\n "c": "{",\n "b": 2}', 3, 2, "the key 'b' stands twice"),
-        ('{"a": NaN}', 0, 0, "is not JSON"),
+        ('{"a": 1, "a": 2}', 1, 10, "the key 'a' at line 1, column 10 stands twice"),
+        ('{"b": {"a": ["a"]},\n "c": "{",\n "b": 2}', 3, 2, "the key 'b' at line 3, column 2 stands twice"),
+        ('{"a": 1, "a": {"b": 1, "b": 2}}', 1, 10, "the key 'a' at line 1, column 10 stands twice"),
+        ('{"a": NaN}', 1, 7, "is not JSON"),
         ("[" * 100_000, 0, 0, "nested too deeply"),
     ],
 )

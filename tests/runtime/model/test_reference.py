@@ -84,16 +84,21 @@ def test_a_page_without_a_place_for_the_reference_is_refused(page: str, tmp_path
 
 
 def test_written_pages_are_not_stale_until_they_are_changed(tmp_path: Path) -> None:
-    """For every installed connector that lies in the folder."""
-    pages = [tmp_path / "connectors" / name / "README.md" for name in names()]
-    for page in pages:
+    """For every installed connector that lies in the folder, with the further pages of those that have some."""
+    pages = []
+    for name in names():
+        page = tmp_path / "connectors" / name / "README.md"
         page.parent.mkdir(parents=True)
         page.write_text(f"{reference.BEGIN}\n{reference.END}\n")
+        pages += [page, page.with_name("SETS.md")] if load(name).pages else [page]
 
     assert reference.stale(tmp_path) == reference.write_references(tmp_path) == pages
     assert reference.stale(tmp_path) == reference.write_references(tmp_path) == []
-    for name, page in zip(names(), pages, strict=True):
-        assert reference.reference(load(name)) in page.read_text()
+    for name in names():
+        assert reference.reference(load(name)) in (tmp_path / "connectors" / name / "README.md").read_text()
 
     pages[0].write_text(pages[0].read_text().replace("|", "!"))
     assert reference.stale(tmp_path) == [pages[0]]
+    [sets] = [page for page in pages if page.parent.name == "x12" and page.name == "SETS.md"]
+    sets.unlink()
+    assert reference.stale(tmp_path) == [pages[0], sets]

@@ -136,8 +136,15 @@ def test_shipped_policies_and_partners_are_described() -> None:
 
     assert errors(schema.policy_schema(), policy) == []
     assert errors(schema.policy_schema(), policy | {"rules": [{}]}) == ["$.rules[0]"] * 3
-    assert errors(schema.partner_schema(), {"partner": "acme", "name": "Acme", "x12": {}}) == []
+    x12 = {"ours": {"qualifier": "ZZ", "id": "MERCY"}, "theirs": {"qualifier": "ZZ", "id": "ACME"}}
+    acme = {"partner": "acme", "name": "Acme", "x12": x12}
+    assert errors(schema.partner_schema(), acme) == []
     assert errors(schema.partner_schema(), {"partner": "acme"}) == ["$"]
+    assert errors(schema.partner_schema(), acme | {"x12": x12 | {"usge": "T"}}) == ["$.x12"]
+    assert errors(schema.partner_schema(), acme | {"x13": {}}) == ["$"]
+    differs = {"x12": {"theirs": {"id": "ACMETEST"}}}
+    assert errors(schema.partner_schema(), acme | {"environments": {"test": differs}}) == []
+    assert errors(schema.partner_schema(), acme | {"environments": {"staging": differs}}) == ["$.environments"]
 
 
 @pytest.mark.parametrize(

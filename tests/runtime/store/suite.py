@@ -13,21 +13,27 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, update
 
+from runtime.model.limits import Limits
 from runtime.model.run import (
     NOT_READ,
     ApprovalRow,
+    ConnectionState,
     EventRow,
     ExceptionRow,
     IntentState,
     Lease,
+    Loaded,
     OutcomeState,
     Position,
     RunState,
+    source_cursor,
 )
+from runtime.model.sought import Said
 from runtime.store import tables
+from runtime.store.batches import Collected
 from runtime.store.shared import SharedStore
 from runtime.store.statements import Statement
-from runtime.store.store import ClientStore, IdentityConflict, NotFound, Refused, StaleLease, Store
+from runtime.store.store import ClientStore, IdentityConflict, NotFound, Overtaken, Refused, StaleLease, Store
 from tests.runtime.store.clock import Clock
 from tests.runtime.store.rows import (
     SECONDS,
@@ -49,6 +55,14 @@ from tests.runtime.store.rows import (
 Opener = Callable[[Clock], Store]
 
 
+def in_line(store: Store, mercy: ClientStore, clock: Clock) -> str:
+    """A run that waits for the connection ``erp`` and would come by itself in an hour."""
+    lease = started(mercy, store)
+    due = clock() + timedelta(hours=1)
+    commit(store, lease, RunState.WAITING, due_at=due, why="is asked enough", held_by="connection:erp")
+    return lease.run
+
+
 class StoreSuite:
     """A backend's test class has a fixture ``opener`` that opens an empty store with a clock."""
 
@@ -66,6 +80,86 @@ class StoreSuite:
     @pytest.fixture
     def mercy(self, store: Store) -> ClientStore:
         return store.for_client("mercy")
+
+    # how a run begins
+
+    def begun(self, store: Store, run: str, owner: str = "one") -> tuple[Lease, Loaded]:
+        found = store.begin(run, owner, SECONDS)
+        assert found is not None
+        return found
+
+    def test_a_run_is_begun_with_its_body_and_committed_under_its_first_fence(
+        self, store: Store, mercy: ClientStore
+    ) -> None:
+        run = mercy.create_run(new("R-1/0")).run
+
+        lease, loaded = self.begun(store, run)
+
+        assert (loaded.body, loaded.outcomes, lease.fence) == ({"total": "12.50"}, {}, 1)
+        assert commit(store, lease, intents=(once("order"),)).state is RunState.LEASED
+        story = mercy.story(run)
+        assert (story.run.state, story.run.fence) == (RunState.LEASED, 1)
+        assert [intent.node for intent in story.intents] == ["order"]
+
+    @pytest.mark.parametrize("state", [RunState.DONE, RunState.WAITING, RunState.DEAD])
+    def test_the_first_commit_may_be_the_last(self, store: Store, mercy: ClientStore, state: RunState) -> None:
+        run = mercy.create_run(new("R-1/0")).run
+        lease, _ = self.begun(store, run)
+
+        assert commit(store, lease, outcomes=(done("a"),), state=state).state is state
+
+        story = mercy.story(run)
+        assert (story.run.state, story.run.fence, len(story.outcomes)) == (state, 1, 1)
+
+    def test_of_two_that_begin_a_run_one_commits_and_the_other_writes_nothing(
+        self, store: Store, mercy: ClientStore
+    ) -> None:
+        run = mercy.create_run(new("R-1/0")).run
+        lease, _ = self.begun(store, run)
+        late = store.begin(run, "two", SECONDS)
+
+        commit(store, lease, intents=(once("order"),))
+        if late is not None:
+            with pytest.raises(Overtaken):
+                commit(store, late[0], outcomes=(done("other"),), state=RunState.DONE)
+
+        story = mercy.story(run)
+        assert (story.run.state, len(story.intents), story.outcomes) == (RunState.LEASED, 1, [])
+
+    def test_of_many_that_begin_a_run_at_one_time_one_goes_on(self, store: Store, mercy: ClientStore) -> None:
+        run = mercy.create_run(new("R-1/0")).run
+
+        def begin(number: int) -> bool:
+            found = store.begin(run, f"worker {number}", SECONDS)
+            try:
+                return found is not None and bool(commit(store, found[0], outcomes=(done(f"n{number}"),)))
+            except Overtaken:
+                return False
+
+        with ThreadPoolExecutor(8) as threads:
+            went_on = list(threads.map(begin, range(8)))
+
+        assert went_on.count(True) == 1
+        assert [row.node for row in mercy.story(run).outcomes] == [f"n{went_on.index(True)}"]
+
+    def test_a_run_that_was_advanced_before_is_leased_as_it_is_begun(
+        self, store: Store, mercy: ClientStore
+    ) -> None:
+        run = mercy.create_run(new("R-1/0")).run
+        first, _ = self.begun(store, run)
+        commit(store, first, outcomes=(done("a"),), state=RunState.READY)
+
+        lease, loaded = self.begun(store, run, "two")
+
+        assert (lease.fence, lease.written, list(loaded.outcomes)) == (2, True, [Position("a")])
+        assert store.begin(run, "three", SECONDS) is None
+
+    def test_a_run_that_is_not_runnable_is_not_begun(self, store: Store, mercy: ClientStore) -> None:
+        run = mercy.create_run(new("R-1/0")).run
+        mercy.cancel(run, "not wanted")
+
+        assert store.begin(run, "one", SECONDS) is None
+        assert store.begin("none", "one", SECONDS) is None
 
     # the idempotent receiver
 
@@ -539,6 +633,21 @@ class StoreSuite:
         clock.forward(3600)
         assert mercy.story(lease.run).expectations[0].state == "met"
         assert store.overdue() == []
+
+    def test_what_came_before_the_run_meets_an_expectation_that_looks_back_so_far(
+        self, store: Store, mercy: ClientStore, clock: Clock
+    ) -> None:
+        mercy.publish(EventRow("x12.997", "acme/1", {"code": "A"}))
+        clock.forward(60)
+        lease = started(mercy, store)
+        rows = tuple(
+            replace(expect(f"send_{seconds}", "acme/1"), earlier=float(seconds)) for seconds in (0, 30, 61)
+        )
+
+        commit(store, lease, expectations=rows)
+
+        stands = {row.node: row.state for row in mercy.story(lease.run).expectations}
+        assert stands == {"send_0": "open", "send_30": "open", "send_61": "met"}
 
     def test_the_time_of_an_expectation_counts_from_the_outcome(
         self, store: Store, mercy: ClientStore, clock: Clock
@@ -1090,6 +1199,23 @@ class StoreSuite:
         with pytest.raises(Refused, match="expired already"):
             mercy.decide(row.id, decision("omar.said", "approved"))
 
+    def test_the_same_message_that_cannot_be_taken_again_is_the_same_exception_while_it_is_open(
+        self, mercy: ClientStore
+    ) -> None:
+        """By its bytes and what its sender calls it; one without a name is always new."""
+        named = ExceptionRow(
+            "unreadable", "procurement", "x", raw="sha256:ab", flow="f", details={"identity": "A/1"}
+        )
+        other = replace(named, details={"identity": "A/2"})
+        nameless = replace(named, details={})
+
+        first = mercy.raise_exception(named)
+
+        assert mercy.raise_exception(named) == first
+        assert len({first, mercy.raise_exception(other), *(mercy.raise_exception(nameless) for _ in range(2))}) == 4
+        mercy.resolve_exception(first, "lena", "corrected")
+        assert mercy.raise_exception(named) != first
+
     def test_an_exception_is_raised_assigned_and_resolved(self, mercy: ClientStore, clock: Clock) -> None:
         id = mercy.raise_exception(
             ExceptionRow("unreadable", "procurement", "not JSON", raw="sha256:ab", flow="intake")
@@ -1227,6 +1353,73 @@ class StoreSuite:
 
         assert mercy.subscription("flow:report") == 0
 
+    def test_what_is_collected_waits_by_partner_until_a_run_takes_it_on(self, mercy: ClientStore) -> None:
+        for number, partner in enumerate(["acme", "other", "acme"]):
+            mercy.publish(EventRow("order.ready", str(number), {"n": number, "partner": partner}))
+        events = mercy.events_after(0, [])
+        items = [Collected(event, event.data["partner"], 10, event.key == "2") for event in events]
+        last = events[-1].position
+
+        assert mercy.batches.collect("flow:outbox", "outbox", items, 0, last)
+        assert not mercy.batches.collect("flow:outbox", "outbox", items, 0, last), "another clock was faster"
+        assert not mercy.batches.collect("flow:outbox", "outbox", items, 0, last + 9), (
+            "however far this one has read"
+        )
+
+        held = [
+            (one.flow, one.partner, one.count, one.bytes, one.urgent, one.oldest)
+            for one in mercy.batches.collected()
+        ]
+        assert held == [
+            ("outbox", "acme", 2, 20, 1, events[0].at), ("outbox", "other", 1, 10, 0, events[1].at),
+        ]  # fmt: skip
+        assert [one.event for one in mercy.batches.waiting("outbox", "acme", 9, 10_000, urgent=True)] == [events[2]]
+        assert mercy.batches.collected("none") == []
+        fit = mercy.batches.waiting("outbox", "acme", 9, 19)
+        assert [one.event for one in fit] == [events[0]], "no more bytes than that, but one at least"
+        created = mercy.batches.send("outbox", [events[0].position, events[2].position], new("batch 1"))
+        assert created is not None
+        assert [one.partner for one in mercy.batches.collected()] == ["other"]
+
+    def test_of_clocks_that_send_the_same_batch_one_does_and_the_others_write_nothing(
+        self, mercy: ClientStore
+    ) -> None:
+        """Each has read the batch at another moment, so that theirs overlap and are not the same."""
+        for number in range(4):
+            mercy.publish(EventRow("order.ready", str(number), {}))
+        events = mercy.events_after(0, [])
+        items = [Collected(event, "acme", 10, urgent=False) for event in events]
+        mercy.batches.collect("flow:outbox", "outbox", items, 0, events[-1].position)
+        positions = [event.position for event in events]
+        together = threading.Barrier(3)
+
+        def send(count: int) -> bool:
+            together.wait(20)
+            return mercy.batches.send("outbox", positions[:count], new(f"batch of {count}")) is not None
+
+        with ThreadPoolExecutor(3) as clocks:
+            sent = list(clocks.map(send, [2, 3, 4]))
+
+        assert sum(sent) == 1
+        assert len(mercy.runs().rows) == 1
+        taken = 2 + sent.index(True)
+        assert [one.event.position for one in mercy.batches.waiting("outbox", "acme", 9, 10_000)] == positions[
+            taken:
+        ]
+
+    def test_a_batch_stays_whole_where_its_run_can_not_be_started(self, mercy: ClientStore) -> None:
+        mercy.publish(EventRow("order.ready", "1", {}))
+        (event,) = mercy.events_after(0, [])
+        mercy.batches.collect(
+            "flow:outbox", "outbox", [Collected(event, "acme", 10, urgent=False)], 0, event.position
+        )
+        mercy.create_run(new("batch 1", digest="other"))
+
+        with pytest.raises(IdentityConflict):
+            mercy.batches.send("outbox", [event.position], new("batch 1"))
+
+        assert len(mercy.batches.waiting("outbox", "acme", 9, 10_000)) == 1
+
     def test_a_tick_starts_one_run_however_many_clocks_ask(self, mercy: ClientStore, clock: Clock) -> None:
         due = clock()
         together = threading.Barrier(8)
@@ -1245,12 +1438,161 @@ class StoreSuite:
         assert mercy.tick("nightly", later, None) is None
         assert mercy.last_tick("nightly") == later
 
+    def test_no_more_ask_at_once_than_the_bound_whichever_process_they_belong_to(self, mercy: ClientStore) -> None:
+        bounds = Limits(at_once=2)
+        taken = [mercy.take_place("erp", bounds, f"run{n}", owner, SECONDS) for n, owner in enumerate("abab")]
+
+        assert [bool(one.place) for one in taken] == [True, True, False, False]
+        assert (taken[2].why, taken[2].again is not None) == ("has 2 of 2 calls under way", True)
+        assert mercy.take_place("portal", bounds, "run9", "a", SECONDS).place, "each connection has its own"
+
+        mercy.leave_places("erp", bounds, [str(taken[0].place)], 0)
+        assert mercy.take_place("erp", bounds, "run3", "b", SECONDS).place
+
+    def test_of_many_that_ask_in_one_moment_as_many_as_the_bound_are_let_through(self, mercy: ClientStore) -> None:
+        with ThreadPoolExecutor(16) as threads:
+            taken = threads.map(
+                lambda n: mercy.take_place("erp", Limits(at_once=5), f"run{n}", f"process{n % 3}", SECONDS),
+                range(32),
+            )
+
+        assert sum(1 for one in taken if one.place) == 5
+
+    def test_places_lapse_with_the_process_that_took_them(
+        self, store: Store, mercy: ClientStore, clock: Clock
+    ) -> None:
+        bounds = Limits(at_once=2)
+        taken = {
+            owner: mercy.take_place("erp", bounds, owner, owner, SECONDS).place for owner in ("killed", "alive")
+        }
+        clock.forward(SECONDS * 0.9)
+        assert store.keep_places("alive", [str(taken["alive"])], SECONDS) == 1
+        assert mercy.take_place("erp", bounds, "run3", "other", SECONDS).place is None
+        clock.forward(SECONDS * 0.2)
+
+        assert mercy.take_place("erp", bounds, "run3", "other", SECONDS).place
+        assert mercy.take_place("erp", bounds, "run4", "other", SECONDS).place is None
+
+    def test_no_more_ask_within_any_minute_than_the_bound(self, mercy: ClientStore, clock: Clock) -> None:
+        bounds, first = Limits(per_minute=2), clock()
+        for owner in ("a", "b"):
+            place = mercy.take_place("erp", bounds, owner, owner, SECONDS).place
+            mercy.leave_places("erp", bounds, [str(place)], 0)
+            clock.forward(20)
+
+        refused = mercy.take_place("erp", bounds, "c", "a", SECONDS)
+        assert (refused.place, refused.again) == (None, first + timedelta(seconds=60))
+        assert refused.why == "was called 2 of 2 times within the last minute"
+        clock.forward(20)
+        assert mercy.take_place("erp", bounds, "c", "a", SECONDS).place
+        assert mercy.take_place("erp", bounds, "d", "b", SECONDS).place is None
+
+    def test_who_asked_before_the_clock_was_set_back_keeps_nobody_waiting(
+        self, mercy: ClientStore, clock: Clock
+    ) -> None:
+        assert mercy.take_place("erp", Limits(per_minute=1), "a", "a", SECONDS).place
+        clock.forward(-3600)
+
+        assert mercy.take_place("erp", Limits(per_minute=1), "b", "a", SECONDS).place
+
+    def test_whoever_leaves_calls_the_oldest_of_the_line_and_their_places_are_kept_for_them(
+        self, store: Store, mercy: ClientStore, clock: Clock
+    ) -> None:
+        bounds = Limits(at_once=2)
+        asking = [str(mercy.take_place("erp", bounds, f"now{n}", "a", SECONDS).place) for n in range(2)]
+        line = [in_line(store, mercy, clock) for _ in range(3)]
+
+        called = mercy.leave_places("erp", bounds, asking[:1], 16)
+
+        assert [run for run, _ in called.runs] == line[:1]
+        assert mercy.take_place("erp", bounds, "newcomer", "b", SECONDS).place is None, "the place is kept"
+        assert mercy.take_place("erp", bounds, line[0], "b", SECONDS).place, "for this one, wherever it goes on"
+        clock.forward(3)
+        assert mercy.leave_places("erp", bounds, [], 16).runs == ()
+        assert [run for run, _ in mercy.leave_places("erp", bounds, asking[1:], 16).runs] == line[1:2]
+        clock.forward(3)
+        assert mercy.take_place("erp", bounds, "newcomer", "b", SECONDS).place, "who was called and never came"
+
+    def test_a_line_that_has_asked_enough_this_minute_hears_when_the_next_may(
+        self, store: Store, mercy: ClientStore, clock: Clock
+    ) -> None:
+        bounds = Limits(per_minute=1)
+        place = mercy.take_place("erp", bounds, "now", "a", SECONDS).place
+        waiting = in_line(store, mercy, clock)
+
+        called = mercy.leave_places("erp", bounds, [str(place)], 16)
+
+        assert (called.runs, called.more, called.later) == ((), True, clock() + timedelta(seconds=60))
+        clock.forward(60)
+        assert [run for run, _ in mercy.leave_places("erp", bounds, [], 16).runs] == [waiting]
+
+    def test_a_wait_that_a_peer_asked_for_is_not_made_shorter_by_who_has_not_heard_of_it(
+        self, mercy: ClientStore, clock: Clock
+    ) -> None:
+        until = clock() + timedelta(minutes=5)
+        mercy.put_connection_state(ConnectionState("erp", wait_until=until))
+        mercy.put_connection_state(ConnectionState("erp", failures=1))
+
+        assert mercy.connection_states()["erp"].wait_until == until
+        mercy.put_connection_state(ConnectionState("erp"), Said("omar.said", "they are ready"))
+        assert mercy.connection_states()["erp"].wait_until is None
+
+    def test_a_pause_that_was_ended_does_not_come_back_by_who_has_not_heard_of_that(
+        self, mercy: ClientStore, clock: Clock
+    ) -> None:
+        paused = ConnectionState("erp", paused=True, why="year-end", by="omar.said", paused_at=clock())
+        mercy.put_connection_state(paused, Said("omar.said", "year-end"))
+        mercy.put_connection_state(ConnectionState("erp"), Said("omar.said", "done"))
+
+        mercy.put_connection_state(replace(paused, wait_until=clock() + timedelta(minutes=1)))
+
+        assert not mercy.connection_states()["erp"].paused
+
+    def test_a_run_told_of_a_pause_is_held_or_waits_by_what_holds_when_it_is_stored(
+        self, store: Store, mercy: ClientStore, clock: Clock
+    ) -> None:
+        soon, later = clock() + timedelta(minutes=1), clock() + timedelta(hours=1)
+        paused = ConnectionState("erp", paused=True, why="year-end", by="omar.said", paused_at=clock())
+        said = Said("omar.said", "year-end")
+
+        def stands(state: ConnectionState | None, said: Said | None) -> tuple[RunState, Any]:
+            if state is not None:
+                mercy.put_connection_state(state, said)
+            lease = started(mercy, store)
+            told = {"held_by": "connection:erp", "stopped": True, "why": "is paused"}
+            commit(store, lease, RunState.HELD, **told)
+            run = mercy.run(lease.run)
+            return run.state, run.due_at
+
+        assert stands(None, None)[0] is RunState.READY
+        assert stands(paused, said) == (RunState.HELD, None)
+        assert stands(replace(paused, paused_until=later), said) == (RunState.WAITING, later)
+        assert stands(ConnectionState("erp"), said)[0] is RunState.READY
+        assert stands(ConnectionState("erp", wait_until=soon), None) == (RunState.WAITING, soon)
+        clock.forward(61)
+        assert stands(None, None)[0] is RunState.READY, "whatever the peer asked for once"
+        assert stands(ConnectionState("erp", failures=3, open_until=later), None) == (RunState.WAITING, later)
+
     def test_a_cursor_is_what_was_put_last(self, mercy: ClientStore) -> None:
         assert mercy.cursor("inbox") is None
         for value in ({"seen": ["a"]}, {"seen": ["a", "b"]}):
             mercy.put_cursor("inbox", value)
 
         assert mercy.cursor("inbox") == {"seen": ["a", "b"]}
+
+    def test_how_far_a_poll_has_come_is_stored_with_the_message(self, mercy: ClientStore) -> None:
+        name = source_cursor("requisition_to_order")
+        mercy.create_run(new("REQ-1", cursor=7))
+        assert mercy.cursor(name) == 7
+        mercy.create_run(new("REQ-1", cursor=8))
+        assert mercy.cursor(name) == 8, "what is known already is behind us too"
+        with pytest.raises(IdentityConflict):
+            mercy.create_run(new("REQ-1", digest="other", cursor=9))
+        assert mercy.cursor(name) == 8, "what was refused is not stored, and nothing is past it"
+
+        mercy.raise_exception(exception("unreadable", flow="requisition_to_order"), 9)
+
+        assert mercy.cursor(name) == 9
 
     def test_a_position_gets_the_same_control_number_however_often_it_asks(self, mercy: ClientStore) -> None:
         first = mercy.allocate("isa", 999, "run1", "edi", "")

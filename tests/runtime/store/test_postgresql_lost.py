@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from psycopg import conninfo
+from sqlalchemy import text
 
 from runtime.model.run import EventRow, IntentState, RunState
 from runtime.store.postgresql import PostgresqlStore
 from runtime.store.postgresql_errors import CommitUnknown
-from runtime.store.statements import Tx
+from runtime.store.statements import Statement, Tx
 from runtime.store.store import Unavailable
 from tests.runtime.store.database import Database
 from tests.runtime.store.proxy import Mishap, Proxy
@@ -22,7 +25,7 @@ from tests.runtime.store.rows import (
     once,
     started,
 )
-from tests.runtime.store.units import MY_PID, at_once, note, notes
+from tests.runtime.store.units import MY_PID, at_once, note, notes, until
 
 
 @pytest.fixture
@@ -153,3 +156,62 @@ def test_a_database_that_is_away_is_said_to_be_and_found_again(distant: Postgres
     proxy.refuse = False
     assert not mercy.create_run(new("R-1/0")).duplicate
     assert len(distant.due()) == 1
+
+
+def test_a_session_that_the_server_has_forgotten_stores_a_unit_once(
+    store: PostgresqlStore, database: Database
+) -> None:
+    """Its row is removed when it is old; a unit that reads nothing would hear of that after its COMMIT only."""
+    mercy = store.for_client("mercy")
+    mercy.create_run(new("R-1"))
+    database.sql("DELETE FROM last_unit")
+
+    run = mercy.create_run(new())
+
+    assert {row.id for row in mercy.runs().rows} >= {run.run}
+    assert len(mercy.runs().rows) == 2
+
+
+def test_a_unit_that_waits_for_a_lock_does_not_put_the_clock_back(
+    store: PostgresqlStore, database: Database
+) -> None:
+    """What the database said when the unit began is old when the lock is given."""
+    store.transact(note("anna.berg"))
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold(tx: Tx) -> None:
+        tx.lock("a name")
+        tx.all(MY_PID)
+        held.set()
+        go_on.wait(20)
+
+    def wait(tx: Tx) -> None:
+        tx.lock("a name")
+        tx.all(MY_PID)
+
+    with ThreadPoolExecutor(2) as threads:
+        holding = threads.submit(store.transact, hold)
+        assert held.wait(20)
+        waiting = threads.submit(store.transact, wait)
+        asked = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
+        )
+        until(lambda: database.sql(asked) == [(1,)])
+        database.sql("SELECT pg_sleep(1)")
+        go_on.set()
+        holding.result()
+        waiting.result()
+
+    (said,) = database.sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0]
+    behind = said - store.transact(lambda tx: tx.now)
+    assert behind < 500_000
+
+
+def test_what_is_reckoned_is_never_ahead_of_the_database(store: PostgresqlStore) -> None:
+    def both(tx: Tx) -> int:
+        (row,) = tx.all(Statement(text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")))
+        return int(row[0]) - tx.now
+
+    behind = [store.transact(both) for _ in range(200)]
+
+    assert min(behind) >= 0

@@ -17,7 +17,7 @@ from sqlalchemy import Table, select, update
 
 from connectors.sdk import BlobRef
 from runtime.model.run import EventRow, ExceptionRow, RunState
-from runtime.store import retention, tables
+from runtime.store import exchange_retention, references, retention, tables
 from runtime.store.blobs import FolderBlobs, Place
 from runtime.store.connection import DIALECT
 from runtime.store.retention import DailyCount, Retention
@@ -492,11 +492,19 @@ def test_what_died_half_written_is_tidied_up(tmp_path: Path) -> None:
     assert len(list(folder.names())) == 1
 
 
-@pytest.mark.parametrize("name", ["_OLDEST", "_OVER", "_LET_GO", "_ITS_NUMBERS", "_RESOLVED", "_TICKS", "_NEEDED"])
-def test_looking_for_what_is_old_scans_no_table(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        *((retention, name) for name in ("_OLDEST", "_OVER", "_ITS_NUMBERS", "_RESOLVED", "_TICKS")),
+        *((references, name) for name in ("_LET_GO", "NEEDED")),
+        *((exchange_retention, name) for name in ("_OLDEST", "_OVER", "_REMOVE_SETS", "_COUNT_NO_MORE")),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_looking_for_what_is_old_scans_no_table(tmp_path: Path, module: Any, name: str) -> None:
     """As SQLite plans it; ten thousand old runs and a million young ones are ten thousand steps."""
     SqliteStore(tmp_path / "orderly.db").close()
-    sql, values = getattr(retention, name).compiled(DIALECT)
+    sql, values = getattr(module, name).compiled(DIALECT)
     given = {**dict.fromkeys(re.findall(r":(\w+)", sql), ""), "most": 5, **values}
     connection = sqlite3.connect(tmp_path / "orderly.db")
 
@@ -504,3 +512,27 @@ def test_looking_for_what_is_old_scans_no_table(tmp_path: Path, name: str) -> No
 
     connection.close()
     assert not [step for step in plan if step.startswith("SCAN")], plan
+
+
+def test_the_bytes_as_they_came_may_go_before_their_run(house: Keeping) -> None:
+    """By media type, once the run is over; those of a run with an open exception and of another type stay, and so
+    does everything that was made of them."""
+    hl7 = {"content_type": "application/hl7-v2"}
+    gone, other = (
+        house.finished(f"R-{n}", raw=f"sha256:{n:064}", raw_bytes=b"MSH %d" % n, **more)
+        for n, more in enumerate((hl7, {"content_type": "text/csv"}))
+    )
+    troubled = started(house.mercy, house.store, "R-3", raw="sha256:" + "3" * 64, raw_bytes=b"MSH 3", **hl7)
+    commit(house.store, troubled, RunState.EXCEPTION, exceptions=(exception(),))
+    house.clock.forward(31 * DAY)
+    before = house.clock() - timedelta(days=30)
+
+    removed = sum(map(house.retention.remove_raw, house.retention.old_raw("application/hl7-v2", before)))
+
+    assert removed == 1
+    assert house.mercy.story(gone).raw is None
+    assert house.mercy.story(gone).body == {"total": "12.50"}
+    assert house.mercy.story(other).raw is not None
+    assert house.mercy.story(troubled.run).raw is not None
+    assert house.rows()["small_blob"] == 2
+    assert list(house.retention.old_raw("application/hl7-v2", before)) == []

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from runtime.model.run import RunState
 from runtime.store import migrations, tables
 from runtime.store.sqlite import SqliteStore
 from runtime.store.statements import Statement, Tx
-from runtime.store.store import StoreError, Unavailable
-from tests.runtime.store.rows import new, started
+from runtime.store.store import Overtaken, StoreError, Unavailable
+from tests.runtime.store.rows import SECONDS, commit, new, once, started
 from tests.runtime.store.suite import Opener, StoreSuite
 
 ROOT = Path(__file__).parents[3]
@@ -107,7 +108,34 @@ def test_a_second_process_is_told_who_has_the_store(path: Path, store: SqliteSto
     second = subprocess.run([sys.executable, "-c", opening, str(path)], cwd=ROOT, capture_output=True, text=True)
 
     assert second.returncode == 1
-    assert f"Unavailable: {path} is in use by process {os.getpid()}: stop that process" in second.stderr
+    assert f"InUse: {path} is in use by process {os.getpid()}: stop that process" in second.stderr
+
+
+def test_a_set_up_that_is_killed_half_way_leaves_nothing_and_is_made_by_the_next_start(path: Path) -> None:
+    """All of the schema or none of it: what is half there is taken for the database of somebody else."""
+    dying = """
+import os, signal, sys
+from pathlib import Path
+from sqlalchemy import Engine, event
+from runtime.store.migrations import prepare
+
+@event.listens_for(Engine, "before_cursor_execute")
+def die(connection, cursor, statement, *more):
+    if "CREATE TABLE interchange" in statement:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+prepare(Path(sys.argv[1]))
+"""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    killed = subprocess.run([sys.executable, "-c", dying, str(path)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+
+    store = SqliteStore(path)
+
+    assert store.client_names() == []
+    store.close()
 
 
 def test_the_lock_goes_with_its_process(path: Path) -> None:
@@ -302,3 +330,24 @@ def test_hot_statements_use_an_index(store: SqliteStore) -> None:
     for query in queries:
         plan = store.read(lambda tx, query=query: tx.all(Statement(text(f"EXPLAIN QUERY PLAN {query}"))))  # type: ignore[misc]
         assert not any("SCAN" in row[3] and "INDEX" not in row[3] for row in plan), (query, plan)
+
+
+def test_a_run_that_is_cancelled_while_it_begins_writes_nothing(tmp_path: Path) -> None:
+    """It is not leased before its first commit, so it can be cancelled."""
+    store = SqliteStore(tmp_path / "orderly.db")
+    try:
+        store.register_client("mercy", "Mercy")
+        mercy = store.for_client("mercy")
+        run = mercy.create_run(new("R-1/0")).run
+        begun = store.begin(run, "one", SECONDS)
+        assert begun is not None
+        assert not begun[0].written
+
+        mercy.cancel(run, "not wanted")
+
+        with pytest.raises(Overtaken, match="was cancelled, or another worker began with it"):
+            commit(store, begun[0], intents=(once("order"),))
+        story = mercy.story(run)
+        assert (story.run.state, story.intents) == (RunState.CANCELLED, [])
+    finally:
+        store.close()

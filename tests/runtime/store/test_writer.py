@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing as closing_of
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +60,18 @@ def in_one_batch(writer: Writer, *units: Any) -> list[Future[Any]]:
 
     with ThreadPoolExecutor(len(units) + 1) as threads:
         threads.submit(writer.submit, slow, True)
-        reached.wait(20)
-        futures = []
-        for number, unit in enumerate(units, 1):
-            futures.append(threads.submit(writer.submit, unit, True))
-            while writer.waiting < number:
-                pass
+        assert reached.wait(20)
+        futures = _lined_up(writer, threads, units)
         go_on.set()
+    return futures
+
+
+def _lined_up(writer: Writer, threads: ThreadPoolExecutor, units: Sequence[Any]) -> list[Future[Any]]:
+    futures = []
+    for number, unit in enumerate(units, 1):
+        futures.append(threads.submit(writer.submit, unit, True))
+        while writer.waiting < number:
+            pass
     return futures
 
 
@@ -106,3 +115,118 @@ def test_units_see_what_earlier_ones_of_their_batch_wrote(writer: Writer) -> Non
 def test_a_database_that_cannot_be_opened_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be opened"):
         Writer(lambda: connect(tmp_path / "none" / "writer.db", Clock(), readonly=False))
+
+
+class Interrupted(BaseException):
+    """As Ctrl-C raises in whoever happens to run."""
+
+
+def test_who_is_interrupted_while_it_writes_for_others_fails_them_and_hands_on(writer: Writer) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def interrupted(tx: Tx) -> None:
+        reached.set()
+        go_on.wait(20)
+        raise Interrupted
+
+    with ThreadPoolExecutor(4) as threads:
+        leader = threads.submit(writer.submit, lambda tx: (adding(1, 1)(tx), interrupted(tx)), True)
+        assert reached.wait(20)
+        behind = _lined_up(writer, threads, [adding(2, 1), adding(3, 1)])
+        go_on.set()
+
+    with pytest.raises(Interrupted):
+        leader.result()
+    assert [future.result() for future in behind] == [1, 1]
+    assert writer.submit(lambda tx: tx.all(_ROWS), True) == [(2,), (3,)]
+
+
+def test_a_unit_that_is_interrupted_takes_its_batch_with_it(writer: Writer) -> None:
+    def interrupted(tx: Tx) -> None:
+        raise Interrupted
+
+    before, mine, after = in_one_batch(writer, adding(1, 1), interrupted, adding(2, 1))
+
+    with pytest.raises(Interrupted):
+        before.result()
+    for future in (mine, after):
+        with pytest.raises(Unavailable, match="was interrupted"):
+            future.result()
+    assert writer.submit(lambda tx: tx.all(_ROWS), True) == []
+
+
+def test_what_stands_in_line_is_finished_before_it_is_closed(path: Path, writer: Writer) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def slow(tx: Tx) -> None:
+        reached.set()
+        go_on.wait(20)
+
+    with ThreadPoolExecutor(4) as threads:
+        threads.submit(writer.submit, slow, True)
+        assert reached.wait(20)
+        (late,) = _lined_up(writer, threads, [adding(1, 1)])
+        closing = threads.submit(writer.close)
+        while writer.waiting < 2:
+            pass
+        with pytest.raises(Unavailable, match="is closed"):
+            writer.submit(adding(2, 1), True)
+        go_on.set()
+
+    closing.result()
+    assert late.result() == 1
+    with closing_of(sqlite3.connect(path)) as again:
+        assert again.execute("SELECT id FROM child").fetchall() == [(1,)]
+
+
+def test_who_is_interrupted_in_line_leaves_it_and_the_others_go_on(writer: Writer) -> None:
+    """The main thread is, by a signal; it would have been the next to write."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    def slow(tx: Tx) -> None:
+        reached.set()
+        go_on.wait(20)
+
+    def interrupt(*_: Any) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            threads.submit(writer.submit, slow, True)
+            assert reached.wait(20)
+            threads.submit(_when_in_line, writer, 1, lambda: os.kill(os.getpid(), signal.SIGUSR1))
+            with pytest.raises(Interrupted):
+                writer.submit(adding(1, 1), True)
+            assert writer.waiting == 0
+            go_on.set()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert writer.submit(adding(2, 1), True) == 1
+    assert writer.submit(lambda tx: tx.all(_ROWS), True) == [(2,)]
+
+
+def _when_in_line(writer: Writer, number: int, do: Callable[[], None]) -> None:
+    while writer.waiting < number:
+        pass
+    do()
+
+
+def test_a_writer_whose_last_commit_fails_is_closed_all_the_same(path: Path, writer: Writer) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    with ThreadPoolExecutor(3) as threads:
+        threads.submit(writer.submit, lambda tx: (reached.set(), go_on.wait(20)), True)
+        assert reached.wait(20)
+        (bad,) = _lined_up(writer, threads, [adding(2, 99)])
+        closing = threads.submit(writer.close)
+        while writer.waiting < 2:
+            pass
+        go_on.set()
+
+    closing.result()
+    with pytest.raises(Unavailable):
+        bad.result()
+    with pytest.raises(Unavailable, match="is closed"):
+        writer.submit(adding(3, 1), True)

@@ -1,0 +1,1 @@
+"""Trading partners: what their profiles say that is the same in every standard."""

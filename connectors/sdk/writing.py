@@ -1,0 +1,129 @@
+"""Documents that go to a partner in one interchange: each is looked at by itself, and one that would be refused
+keeps none of the others back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from connectors.sdk.edi import Fault
+from connectors.sdk.errors import BusinessError
+from connectors.sdk.model import Coerced, Output, Parameters
+from connectors.sdk.partner import Terms
+
+R = TypeVar("R")
+BusinessKey = Annotated[
+    str | None,
+    Field(
+        description="its business key in the exchange ledger; the document's own number where absent",
+        examples=["PO-1001"],
+    ),
+]
+
+
+class Refused(Output):
+    """A document that was left out: its place among those given, from 0, its business key, and why."""
+
+    index: int
+    key: str
+    message: str
+    field: str = ""
+    details: dict[str, Any] = {}
+
+
+class Sent(Output):
+    """A document that was written: its place among those given, from 0, its business key and control number."""
+
+    index: int
+    key: str
+    number: str
+
+
+class PreflightOutput(Output):
+    """``collected``: the partner's profile collects documents, so that this one goes together with others.
+    ``warnings`` and ``awaiting`` as ``write`` puts them out."""
+
+    key: str
+    collected: bool
+    warnings: list[dict[str, Any]] = []
+    awaiting: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, key: str, warnings: Iterable[Fault], partner: Mapping[str, Any], terms: Terms) -> Self:
+        """``partner`` is the whole profile, of which ``terms`` is the part that all standards share."""
+        return cls(
+            key=key,
+            collected=partner.get("batching") is not None,
+            warnings=[one.as_json() for one in warnings],
+            awaiting=terms.awaiting.model_dump(),
+        )
+
+
+@dataclass(frozen=True)
+class Passed(Generic[R]):
+    """A document that may go, as ``look`` made it ready."""
+
+    index: int
+    key: str
+    ready: R
+
+
+class OneOrSeveral(Parameters):
+    """Of the documents either ``document`` or ``documents`` is given."""
+
+    document: dict[str, Any] | None = None
+    documents: Annotated[list[dict[str, Any]], Coerced] = Field(
+        default=[],
+        description="in place of `document`: several of the same type, for one interchange. One that the partner"
+        " would refuse is left out and told under `refused`; where all are, nothing is written",
+        examples=[[]],
+    )
+    key: str | None = Field(
+        default=None,
+        description="business key of ``document`` for the exchange ledger; the document's own number where absent",
+        examples=["PO-1001"],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.document is None) == (not self.documents):
+            raise ValueError("give either document, or documents with at least one in it")
+        if self.documents and self.key is not None:
+            raise ValueError("a key belongs to one document: several have their own numbers")
+        return self
+
+
+def looked_at(
+    given: OneOrSeveral, key_of: Callable[[Mapping[str, Any]], str], look: Callable[[str, dict[str, Any]], R]
+) -> tuple[list[Passed[R]], list[Refused]]:
+    """Those that may go, and those that may not. Raises ``BusinessError`` for the one that stands alone."""
+    if given.document is not None:
+        key = given.key or key_of(given.document)
+        return [Passed(0, key, look(key, given.document))], []
+    passed: list[Passed[R]] = []
+    refused: list[Refused] = []
+    for index, document in enumerate(given.documents):
+        key = key_of(document)
+        try:
+            _once(key, passed)
+            passed.append(Passed(index, key, look(key, document)))
+        except BusinessError as error:
+            told = Refused(index=index, key=key, message=error.message, field=error.field, details=error.details)
+            refused.append(told)
+    return passed, refused
+
+
+def _once(key: str, passed: Sequence[Passed[Any]]) -> None:
+    if key and any(one.key == key for one in passed):
+        raise BusinessError(
+            f"{key} is among the documents of this interchange twice", kind="duplicate_document",
+            next_action="find out why it was handed over twice; the first one goes",
+        )  # fmt: skip
+
+
+def sent(passed: Sequence[Passed[Any]], numbers: Sequence[str]) -> Iterator[Sent]:
+    for one, number in zip(passed, numbers, strict=True):
+        yield Sent(index=one.index, key=one.key, number=number)

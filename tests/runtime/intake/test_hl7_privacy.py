@@ -1,0 +1,129 @@
+"""A hospital's feed through the running system: who the patient is lies nowhere but in the sealed bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.mllp.transport import Sender
+from connectors.sdk import BlobRef
+from runtime.governance.housekeeper import Housekeeper
+from runtime.model.run import RunState
+from tests.connectors.hl7.corpus import sample
+from tests.runtime.intake.test_hl7_files import ORDERS, SHIPPED, shipped
+from tests.workshop import Workshop
+
+Open = Callable[..., Workshop]
+SAMPLES = ("siu_s12_booked", "dft_p03_used", "adt_a02_transfer", "oms_o05_with_patient")
+PATIENT = (b"990017", b"Invented", b"Sample Way", b"V-20261124-01", b"anxious", b"M17.11", b"about the patient")
+SETTINGS = {"host": "127.0.0.1", "port": 0, "acknowledge": "delivered", "max_message_bytes": 200_000}
+
+
+@pytest.fixture
+def hospital(workshop: Open) -> Workshop:
+    return workshop(
+        shipped("hospital_feed"), ORDERS, *map(shipped, SHIPPED),
+        connections={"hospital_mllp": {"type": "mllp", "settings": SETTINGS}},
+    )  # fmt: skip
+
+
+def send(shop: Workshop, *messages: bytes) -> list[str]:
+    """Over a real socket; the answers as text."""
+    (source,) = shop.services.sources.all
+    parameters, context = source.prepared()
+    listening = source.operation()().listen(parameters, context, source.accept)  # type: ignore[attr-defined]
+    host, _, port = listening.address.rpartition(":")
+    try:
+        with Sender(host, int(port), 30) as sender:
+            return [sender.exchange(message).decode() for message in messages]
+    finally:
+        listening.close()
+
+
+def large(message: bytes) -> bytes:
+    """Beyond what is kept beside the rows."""
+    return message + b"ZZZ|" + b"x" * 60_000 + b"\r"
+
+
+def everything(folder: Path) -> bytes:
+    """All files of the data folder: database, its log, blobs."""
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_no_file_of_the_data_folder_says_who_the_patient_is(
+    hospital: Workshop, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Rows, events, blobs small and large, the log; and what was answered. The bytes are there for who may see."""
+    messages = [
+        *(sample(f"{name}.hl7") for name in SAMPLES),
+        large(sample("adt_a02_transfer.hl7").replace(b"ADT0001", b"L1")),
+    ]
+
+    answers = send(hospital, *messages)
+    hospital.drain()
+
+    assert all("MSA|AA|" in answer for answer in answers), answers
+    assert {run.state for run in hospital.store.runs(limit=100).rows} == {RunState.DONE}
+    told = everything(hospital.settings.data) + "".join(answers).encode() + "".join(capfd.readouterr()).encode()
+    assert not [word for word in PATIENT if word in told]
+    raw = [hospital.story(run.id).raw for run in hospital.store.runs(flow="hospital_feed").rows]
+    kept = [hospital.store.blobs.read(BlobRef(blob=blob, size=0)) for blob in raw if blob]
+    assert sorted(kept) == sorted(messages)
+
+
+def test_a_message_that_cannot_be_taken_says_nothing_of_its_patient_either(hospital: Workshop) -> None:
+    """The exception names kind and place; its bytes are sealed."""
+    broken = sample("oms_o05_with_patient.hl7").replace(b"ORC|NW|", b"ORC|CA|")
+
+    (answer,) = send(hospital, broken)
+
+    (kept,) = hospital.store.exceptions().rows
+    assert "MSA|AE|" in answer
+    assert kept.raw is not None
+    assert hospital.store.blobs.read(BlobRef(blob=kept.raw, size=0)) == broken
+    told = everything(hospital.settings.data) + answer.encode()
+    assert not [word for word in PATIENT if word in told]
+
+
+def test_the_application_answer_of_a_requisition_is_an_ors(hospital: Workshop) -> None:
+    """MSH-3 to 6 are swapped, MSA-2 names the message, ORC the requisition."""
+    (answer,) = send(hospital, sample("oms_o05_one_line.hl7"))
+
+    lines = answer.split("\r")
+    assert lines[0].startswith("MSH|^~\\&|ORDERLY|MERCY|WARDSTOCK|MERCY|")
+    assert "|ORS^O06^ORS_O06|" in lines[0]
+    assert lines[1:3] == ["MSA|AA|WARD0001", "ORC|OK|WR-2026-0417||WR-2026-0417"]
+
+
+def test_the_bytes_have_a_retention_of_their_own(hospital: Workshop) -> None:
+    """Gone after ten days, with everything made of them still there; a duplicate stays a duplicate."""
+    messages = [sample("dft_p03_used.hl7"), large(sample("siu_s12_booked.hl7"))]
+    send(hospital, *messages)
+    hospital.drain()
+    file = json.loads((hospital.pack / "pack.json").read_text())
+    hospital._write("pack.json", {**file, "retention": {"raw": {"application/hl7-v2": "10d"}}})
+    hospital.again()
+    hospital.now += timedelta(days=9)
+    assert keep(hospital).raw == 0
+
+    hospital.now += timedelta(days=2)
+    removed = keep(hospital)
+
+    assert (removed.raw, removed.runs) == (2, 0)
+    runs = hospital.store.runs(flow="hospital_feed").rows
+    assert [hospital.story(run.id).raw for run in runs] == [None, None]
+    assert all(hospital.story(run.id).body["document"] for run in runs)
+    assert "MSA|AA|" in send(hospital, messages[0])[0]
+    assert len(hospital.store.runs(flow="hospital_feed").rows) == 2
+
+
+def keep(shop: Workshop) -> Any:
+    services = shop.services
+    places = lambda client: services.store.blobs(client).places  # noqa: E731
+    keeper = Housekeeper(services.clients, services.retention, places, services.store.now, pause=0.0)
+    return keeper.keep(services.clients["mercy"])
