@@ -223,6 +223,8 @@ def _troubles(server: Server, outside: Outside) -> None:
     outside.supplier.wrong.read_only = True
     until(lambda: _states(server).count("dead") >= 2, "a delivery that was refused")
     outside.supplier.wrong.read_only = False
+    outside.portal.send(outside.requisition("REQ-4"))
+    until(lambda: "file_collected" in server.log.read_text(), "the supplier's answer to an order")
 
 
 def _states(server: Server) -> list[str]:

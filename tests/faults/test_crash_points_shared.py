@@ -159,11 +159,14 @@ def test_clocks_that_die_at_each_of_their_crash_points_start_everything_once(hos
     hospital.fleet.start("worker")
     with closing(PostgresqlStore(hospital.database, data=hospital.folder)) as store:
         store.for_client("mercy").put_cursor("schedule:ticks", "2023-06-01T00:00:00+00:00")
-    with load(hospital.outside, FEW) as sent:
-        hospital.post(sent)
 
-    for point in points(CLOCK):
+    for point in points({Step.TICK}):
         hospital.check_dead(hospital.doomed("clock", point), point)
+    for nth, point in enumerate(points(CLOCK - {Step.TICK})):
+        dying = hospital.doomed("clock", point)
+        with load(hospital.outside, FEW, first=nth * FEW) as sent:
+            hospital.post(sent)
+        hospital.check_dead(dying, point)
     hospital.fleet.start("clock")
 
     hospital.check()
