@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -156,16 +157,36 @@ def _reference(source: str, functions: Mapping[str, Callable[..., Any]]) -> Eval
 
 
 def _bound(frame: Any, limits: Limits) -> None:
-    """A fresh frame's own bounds of time and depth, and ours of length, which the reference lacks."""
-    frame.set_runtime_bounds(int(limits.seconds * 1000), limits.depth)
-    leave = frame.lookup("__evaluate_exit")
+    """A fresh frame's bounds of time, depth and length.
 
-    def measured(expression: Any, input: Any, environment: Any, result: Any) -> None:
-        leave(expression, input, environment, result)
+    The reference's own count of depth grows with every list of several items that an expression writes: after such
+    a list it takes the rest of that frame for a part evaluated in parallel, whose ends it does not count.
+    """
+    from jsonata.jexception import JException
+
+    ends = time.monotonic() + limits.seconds
+    depth = 0
+
+    def check() -> None:
+        if depth > limits.depth:
+            raise JException("D1011", -1)
+        if time.monotonic() > ends:
+            raise JException("D1012", -1, int(limits.seconds * 1000))
+
+    def enter(expression: Any, input: Any, environment: Any) -> None:
+        nonlocal depth
+        depth += 1
+        check()
+
+    def leave(expression: Any, input: Any, environment: Any, result: Any) -> None:
+        nonlocal depth
+        depth -= 1
+        check()
         if isinstance(result, list) and len(result) > limits.sequence:
             raise Failure(f"The maximum sequence length of {limits.sequence} was exceeded.", "D2015")
 
-    frame.set_evaluate_exit_callback(measured)
+    frame.set_evaluate_entry_callback(enter)
+    frame.set_evaluate_exit_callback(leave)
 
 
 def _plain(value: Any) -> Any:

@@ -151,6 +151,11 @@ def test_every_evaluation_is_bounded(source: str, limits: Limits, code: str, eng
     assert failure(source, {}, engine, limits=limits).code == code
 
 
+def test_what_ended_is_not_nested(engine: str) -> None:
+    """The reference alone counts each of these lists as one level deeper than the one before it."""
+    assert value("$count([[1..3000].(['a', 'b'])])", {}, engine) == 6000
+
+
 @pytest.mark.parametrize("width", ["100000000000", "1e18", "-1e300"])
 def test_a_huge_pad_is_refused_where_the_bare_engine_dies(width: str) -> None:
     """jsonatapy allocates what it is asked for, and an allocation that fails aborts the process."""
