@@ -115,3 +115,16 @@ HELP: dict[str, str] = {
     "ConnectionFile.type": "connector, or webhook_hmac or api_key for who may come in",
     "ConnectionFile.limits": "how much the peer may be asked for at once",
 }
+
+#: What expressions see beside the body (``$`` and its fields), by name without the ``$``.
+VARIABLES: dict[str, str] = {
+    "headers": "of the message that started the run, in small letters",
+    "nodes": "outputs by node id, as in `$nodes.create.order_number`",
+    "trigger": "`type` of the trigger, and `source`: who handed the message over; not in the trigger itself",
+    "run": "`id`, `flow`, `version`, `created_at`, and `effect_key`, the same for each try of one effect; in nodes",
+    "client": "`id` and `name`",
+    "env": "the pack's `variables`",
+    "parent": "in `for_each` and `parallel`: the body around them",
+    "index": "in `for_each`: the number of the item, from 0",
+    "error": "in `on_error`: what failed (`kind`, `message`, `code`, ...)",
+}

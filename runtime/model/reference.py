@@ -34,31 +34,12 @@ def reference(connector: Connector) -> str:
     return "\n\n".join(_parts(connector)) + "\n"
 
 
-def write_references(root: Path) -> list[Path]:
-    """Fills the reference between its marks in ``connectors/NAME/README.md`` and writes the further pages that a
-    connector has; returns what changed.
+def pages(root: Path) -> Iterator[tuple[Path, str]]:
+    """``connectors/NAME/README.md`` with the reference between its marks, and what further pages a connector has.
 
-    Raises ``Misconfigured`` for a README without the marks.
+    Connectors that do not lie under ``root`` are somebody else's. Raises ``Misconfigured`` for a README without the
+    marks.
     """
-    changed = []
-    for path, text in _pages(root):
-        if _is_stale(path, text):
-            path.write_text(text, encoding="utf-8")
-            changed.append(path)
-    return changed
-
-
-def stale(root: Path) -> list[Path]:
-    """Pages that are not what would be written now. Raises ``Misconfigured`` as above."""
-    return [path for path, text in _pages(root) if _is_stale(path, text)]
-
-
-def _is_stale(path: Path, text: str) -> bool:
-    return not path.is_file() or path.read_text(encoding="utf-8") != text
-
-
-def _pages(root: Path) -> Iterator[tuple[Path, str]]:
-    """Connectors that do not lie under ``root`` are somebody else's."""
     for name in sdk.names():
         path = root / "connectors" / name / "README.md"
         if path.is_file():
@@ -132,8 +113,8 @@ def _table(schema: Schema, heading: str) -> str:
     for name, field in schema["properties"].items():
         default = "required" if name in required else _code(field["default"]) if "default" in field else ""
         example = _code(field["examples"][0]) if field.get("examples") else ""
-        cells = (f"`{name}`", _type(field), default, field.get("description", ""), example)
-        rows.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+        cells = (f"`{name}`", type_of(field), default, field.get("description", ""), example)
+        rows.append("| " + " | ".join(cell(text) for text in cells) + " |")
     return "\n".join(rows)
 
 
@@ -143,17 +124,18 @@ def _code(value: Any) -> str:
     return f"{fence}{text if len(text) <= 80 else text[:77] + '...'}{fence}"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Text that stays in its cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _type(field: Schema) -> str:
+def type_of(field: Schema) -> str:
     """One or two words for the kind of value."""
     if "$ref" in field:
-        return str(field["$ref"])
+        return str(field["$ref"]).rpartition("/")[2]
     for key in ("anyOf", "oneOf"):
         if key in field:
-            return " or ".join(dict.fromkeys(_type(choice) for choice in field[key]))
+            return " or ".join(dict.fromkeys(type_of(choice) for choice in field[key]))
     if "enum" in field or "const" in field:
         return ", ".join(_code(value) for value in field.get("enum", [field.get("const")]))
     if field.get("format") == "password":
@@ -161,5 +143,5 @@ def _type(field: Schema) -> str:
     if field.get("pattern") == r"^\d+(ms|s|m|h|d)$":
         return "duration"
     if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}))}"
+        return f"list of {type_of(field.get('items', {}))}"
     return str(field.get("type", "any")).replace("integer", "whole number")
