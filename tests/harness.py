@@ -61,6 +61,7 @@ class MemoryContext:
         self.log = structlog.get_logger()
         self._clock = clock
         self.come_to: Any = None
+        self.published: list[tuple[str, str, Any]] = []
         self.exchange = MemoryExchange(lambda: self.effect_key, clock)
 
     @property
@@ -100,6 +101,9 @@ class MemoryContext:
 
     def cursor(self) -> Any:
         return self.come_to
+
+    def publish(self, event: str, key: str, data: Any) -> None:
+        self.published.append((event, key, data))
 
     def content(self, content: Content) -> bytes:
         return content.encode() if isinstance(content, str) else self.blobs.read(content)

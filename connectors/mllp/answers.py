@@ -44,11 +44,12 @@ def answer_codes(message: Message, code: Code, stored: bool) -> tuple[Code, ...]
 
     MSH-15 asks for CA, CE or CR, MSH-16 for an application acknowledgement. Who asks for both is told whether the
     message was stored and then, as a message of its own, what became of it. Who asks for the first alone is told
-    both by it. Without MSH-15 the answer is that of original mode.
+    both by it. Without MSH-15 the answer is that of original mode. An application acknowledgement is told that it
+    was stored where its MSH-15 asks, and nothing else.
     """
-    if is_acknowledgement(message):
-        return ()
     asked, application = message.header.get(15) or "", message.header.get(16) or ""
+    if is_acknowledgement(message):
+        return _of(asked, "CA" if stored else "CR") if answers_an_application(message) else ()
     if not asked or asked not in (*_WANTED, "NE"):
         return (code,)
     if application not in _WANTED:
@@ -56,6 +57,25 @@ def answer_codes(message: Message, code: Code, stored: bool) -> tuple[Code, ...]
     accepted = _of(asked, "CA" if stored else "CR")
     unstored = asked != "NE" and not stored
     return accepted + (() if unstored else _of(application, code))
+
+
+def answers_an_application(message: Message) -> bool:
+    """Whether it is an application acknowledgement (AA, AE, AR) of a message that it names."""
+    try:
+        said = what_it_says(message)
+    except Hl7Error:
+        return False
+    return said.code in _ENHANCED and bool(said.control_id)
+
+
+def asks_for_both(message: Message) -> bool:
+    """Whether CA says that it was committed and an application acknowledgement may say what became of it."""
+    return message.header.get(15) in _WANTED and message.header.get(16) in _WANTED
+
+
+def silence_is_success(message: Message) -> bool:
+    """Whether an application acknowledgement comes on error alone."""
+    return message.header.get(16) == "ER"
 
 
 def asks_for_success(message: Message) -> bool:
@@ -73,8 +93,8 @@ def _of(wanted: str, code: Code) -> tuple[Code, ...]:
 
 def at_once(message: Message, at: datetime) -> list[bytes]:
     """What goes out once the message is stored, while its sender waits for the application acknowledgement."""
-    both = message.header.get(15) in _WANTED and message.header.get(16) in _WANTED
-    return [_answer(message, code, None, at) for code in answer_codes(message, "AA", True) if both and code == "CA"]
+    codes = answer_codes(message, "AA", True) if asks_for_both(message) else ()
+    return [_answer(message, code, None, at) for code in codes if code == "CA"]
 
 
 def answer(message: Message | None, verdict: Verdict, at: datetime, told: bool = False) -> list[bytes]:

@@ -11,8 +11,8 @@ from typing import BinaryIO
 import click
 import structlog
 
-from connectors.hl7.codec import Batch, Message, answer, read
-from connectors.mllp.answers import asks_for_success
+from connectors.hl7.codec import Answer, Batch, Message, answer, read
+from connectors.mllp.answers import asks_for_both, asks_for_success, silence_is_success
 from connectors.mllp.framing import frame
 from connectors.mllp.listener import Listener
 from connectors.mllp.settings import MllpSettings
@@ -50,14 +50,14 @@ def send_command(
     """Send each message of FILE to HOST:PORT over one connection and print what is answered.
 
     Exit 1 where a message is not answered AA or CA; none is sent after it. Where MSH-15 and MSH-16 ask for no
-    answer, or a message is itself an acknowledgement, none is waited for.
+    answer, or a message is itself an acknowledgement, none is waited for; where they ask for both, both are.
     """
     host, port = _peer(peer)
     try:
         settings = MllpSettings(host=host, port=port, tls=tls, certificate=certificate, authorities=authorities)
         context = Tls(settings, "client").context() if tls else None
         with Sender(host, port, timeout, context) as sender:
-            sent = _send_all(sender, Batch(file, charset, longest=_LONGEST))
+            sent = _send_all(sender, Batch(file, charset, longest=_LONGEST), timeout)
     except ConnectorError as error:
         raise _failed(error) from error
     if not sent:
@@ -71,29 +71,48 @@ def _peer(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _send_all(sender: Sender, batch: Batch) -> int:
+def _send_all(sender: Sender, batch: Batch, timeout: float) -> int:
     """How many were sent. Batch headers stay here: MLLP carries messages."""
     sent = 0
     for part in batch:
         if part.fault is not None:
             raise part.fault
         if part.kind == "MSH" and part.message is not None:
-            _exchange(sender, part.message, _bare(part.raw))
+            _exchange(sender, part.message, _bare(part.raw), timeout)
             sent += 1
     return sent
 
 
-def _exchange(sender: Sender, message: Message, raw: bytes) -> None:
+def _exchange(sender: Sender, message: Message, raw: bytes, timeout: float) -> None:
     """Prints what is answered. Exit 1 where that is not positive."""
     if not asks_for_success(message):
         sender.write(frame(raw))
         click.echo(f"-- {message.control_id}: sent; it asks for no answer")
         return
-    said = answer(read(sender.exchange(raw)))
+    said = _printed(message, sender.exchange(raw))
+    if said.code == "CA" and asks_for_both(message):
+        _application(sender, message, raw, timeout)
+
+
+def _application(sender: Sender, message: Message, raw: bytes, timeout: float) -> None:
+    """Where MSH-16 asks for an application acknowledgement as well."""
+    reply = sender.application_answer(raw, timeout)
+    if reply is not None:
+        _printed(message, reply)
+    elif not silence_is_success(message):
+        told = (
+            f"no application acknowledgement of {message.control_id} came on this connection within {timeout:g} s"
+        )
+        raise SystemExit(_say(f"{told}\nMSH-16 asks for one; see whether it comes on a connection of its own"))
+
+
+def _printed(message: Message, reply: bytes) -> Answer:
+    said = answer(read(reply))
     reasons = dict.fromkeys(reason for reason in (said.text, said.diagnostic) if reason)
     click.echo(": ".join((f"{said.code} {said.control_id or message.control_id}", *reasons)))
     if not said.positive:
         raise SystemExit(1)
+    return said
 
 
 def _bare(raw: bytes) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from connectors.mllp.line import connected
 from connectors.mllp.listener import Listener, bind, serves
-from connectors.mllp.sender import SendMessage, connected
+from connectors.mllp.sender import SendMessage
 from connectors.mllp.settings import MllpSettings, doubts
 from connectors.mllp.tls import Tls
 from connectors.sdk import (

@@ -248,12 +248,15 @@ class Conversation:
         except Exception as error:  # noqa: BLE001 -- a sender who hears nothing waits for ever
             self._log.error("mllp.bug", peer=self.peer, bytes=len(content), exc_info=True)
             return self._answer(None, answers.for_bug(error))
-        if is_acknowledgement(message):
+        if is_acknowledgement(message) and not self._awaits(message):
             self._log.warning("mllp.stray_acknowledgement", peer=self.peer, control_id=message.control_id)
             return []
         if not message.control_id:
             return self._answer(message, Verdict("AR", Fault("101", "MSH-10", "not stored, MSH-10 is missing")))
         return self._answer(message, self._handed_over(content, message))
+
+    def _awaits(self, acknowledgement: Message) -> bool:
+        return self._settings.acknowledgements and answers.answers_an_application(acknowledgement)
 
     def _handed_over(self, content: bytes, message: Message) -> Verdict:
         """What to answer once the door said what became of it; after a mistake of ours it is to be sent again."""

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-
 from pydantic import Field
 
-from connectors.hl7.codec import Hl7Error, answer, read
-from connectors.mllp.answers import asks_for_success
+from connectors.hl7.codec import Answer, Hl7Error, Message, answer, read
+from connectors.mllp.answers import asks_for_both, asks_for_success, silence_is_success
+from connectors.mllp.line import Line
 from connectors.mllp.settings import MllpSettings
-from connectors.mllp.tls import Tls
-from connectors.mllp.transport import Sender
 from connectors.sdk import (
     BlobRef,
     BusinessError,
     Call,
     Context,
     Effect,
-    Log,
     Misconfigured,
     NotSent,
+    Outcome,
     Output,
     Parameters,
     Rejected,
 )
+
+MEDIA_TYPE = "application/hl7-v2"
+#: An application acknowledgement that came by itself: its key is MSA-2, its data code, control_id and error.
+ACKNOWLEDGED = "hl7.acknowledged"
 
 
 class SendParameters(Parameters):
@@ -34,7 +35,7 @@ class SendParameters(Parameters):
 
 
 class SendOutput(Output):
-    code: str = Field(description="MSA-1: AA or CA.", examples=["AA"])
+    code: str = Field(description="MSA-1: AA, or CA where no other was asked for or has come.", examples=["AA"])
     control_id: str = Field(description="MSA-2, the MSH-10 that was sent.", examples=["W1"])
     text: str = Field(description="MSA-3 or ERR-8, or nothing.", examples=[""])
     acknowledgement: BlobRef = Field(description="The acknowledgement as it came.")
@@ -46,17 +47,23 @@ class SendMessage(Call[SendParameters]):
     AE and CE are the receiver's business: a ``BusinessError`` of kind ``hl7_not_processed``, never sent again. AR
     and CR say that nothing was taken: ``NotSent``, so the node's retries decide how often it is tried. No answer in
     time closes the connection and is ``OutcomeUnknown``: MSH-10 is the same for every try.
+
+    Where MSH-15 and MSH-16 ask for both (HL7 v2.5.1, 2.9.3), CA ends the sending, and the application
+    acknowledgement decides: AE and AR are a ``BusinessError``. One that has not come when ``application_within`` is
+    over is the outcome ``accepted``, and the event ``hl7.acknowledged`` when it comes here after all.
     """
 
     name = "send"
     effect = Effect.ONCE
+    outcomes = ("done", "accepted")
     needs = {"direction": "send"}
     Parameters = SendParameters
     Output = SendOutput
 
-    def run(self, parameters: SendParameters, context: Context) -> SendOutput:
+    def run(self, parameters: SendParameters, context: Context) -> SendOutput | Outcome:
         raw = context.content(parameters.content)
-        _can_be_answered(raw)
+        message = _answerable(raw)
+        both = asks_for_both(message)
         settings = context.connection.settings
         assert isinstance(settings, MllpSettings)
         if settings.direction != "send":
@@ -65,25 +72,38 @@ class SendMessage(Call[SendParameters]):
                 field="direction",
                 next_action="name a connection whose direction is send",
             )
-        reply = context.resource("mllp.line", lambda: _line(settings, context.log), Line.close).exchange(raw)
-        said = answer(read(reply))
-        told = f"{settings.host}:{settings.port} answered {said.code}: {said.text or 'without a reason'}"
-        facts = {"control_id": said.control_id, "error": said.error}
-        if said.code in ("AE", "CE"):
-            raise BusinessError(
-                told, kind="hl7_not_processed", code=said.error or said.code, details=facts,
-                next_action="correct the message with whoever runs the receiving system, then reprocess",
-            )  # fmt: skip
-        if not said.positive:
-            raise NotSent(
-                told, code=said.error or said.code, details=facts,
-                next_action="it is tried again; if it stays so, ask whoever runs the receiving system",
-            )  # fmt: skip
-        ref = context.blobs.put(reply, "application/hl7-v2")
-        return SendOutput(code=said.code, control_id=said.control_id, text=said.text, acknowledgement=ref)
+        line = context.resource("mllp.line", lambda: _line(settings, context), Line.close)
+        first, second = line.exchange(raw, both)
+        output = _output(second or first, context, settings, committed=second is not None)
+        if both and output.code == "CA" and not silence_is_success(message):
+            return Outcome("accepted", output)
+        return output
 
 
-def _can_be_answered(raw: bytes) -> None:
+def _output(reply: bytes, context: Context, settings: MllpSettings, *, committed: bool) -> SendOutput:
+    """What is positive. ``committed``: CA came before, so that it is never sent again, whatever is said now."""
+    said = answer(read(reply))
+    if not said.positive:
+        raise _refused(said, f"{settings.host}:{settings.port}", committed)
+    ref = context.blobs.put(reply, MEDIA_TYPE)
+    return SendOutput(code=said.code, control_id=said.control_id, text=said.text, acknowledgement=ref)
+
+
+def _refused(said: Answer, where: str, committed: bool) -> BusinessError | NotSent:
+    told = f"{where} answered {said.code}: {said.text or 'without a reason'}"
+    code, facts = said.error or said.code, {"control_id": said.control_id, "error": said.error}
+    if committed or said.code in ("AE", "CE"):
+        return BusinessError(
+            told, kind="hl7_not_processed", code=code, details=facts,
+            next_action="correct the message with whoever runs the receiving system, then reprocess",
+        )  # fmt: skip
+    return NotSent(
+        told, code=code, details=facts,
+        next_action="it is tried again; if it stays so, ask whoever runs the receiving system",
+    )  # fmt: skip
+
+
+def _answerable(raw: bytes) -> Message:
     """Raises ``Rejected``: without MSH-10 no answer could be told to be this message's, and where none is asked for
     nobody would ever know."""
     try:
@@ -99,42 +119,16 @@ def _can_be_answered(raw: bytes) -> None:
             code="103",
             next_action="leave MSH-15 and MSH-16 empty, or write AL into MSH-15",
         )
+    return message
 
 
-def connected(settings: MllpSettings, tls: Tls | None) -> Sender:
-    """Raises like ``Sender``."""
-    context = tls.context() if tls else None
-    return Sender(settings.host, settings.port, settings.answer_within.total_seconds(), context)
+def _line(settings: MllpSettings, context: Context) -> Line:
+    """The context is that of whoever connects first: what it gives is the same for all runs of the client."""
 
+    def tell(reply: bytes) -> None:
+        said = answer(read(reply))
+        kept = context.blobs.put(reply, MEDIA_TYPE).model_dump(mode="json", by_alias=True)
+        facts = {"code": said.code, "control_id": said.control_id, "error": said.error, "acknowledgement": kept}
+        context.publish(ACKNOWLEDGED, said.control_id, facts)
 
-class Line:
-    """The connection to a listener, shared by threads: one message at a time, connected when it is needed. One that
-    the peer left, or on which something unasked for lies (a late acknowledgement), is given up before sending."""
-
-    def __init__(self, settings: MllpSettings, tls: Tls | None) -> None:
-        self._settings, self._tls = settings, tls
-        self._one_at_a_time = threading.Lock()
-        self._sender: Sender | None = None
-
-    def exchange(self, message: bytes) -> bytes:
-        """Raises like ``Sender``."""
-        with self._one_at_a_time:
-            if self._sender is not None and (self._sender.closed or self._sender.stale()):
-                self._hang_up()
-            if self._sender is None:
-                self._sender = connected(self._settings, self._tls)
-            return self._sender.exchange(message)
-
-    def _hang_up(self) -> None:
-        if self._sender is not None:
-            self._sender.close()
-            self._sender = None
-
-    def close(self) -> None:
-        """Hangs up; after a message in hand was answered."""
-        with self._one_at_a_time:
-            self._hang_up()
-
-
-def _line(settings: MllpSettings, log: Log) -> Line:
-    return Line(settings, Tls(settings, "client", log) if settings.tls else None)
+    return Line(settings, context.log, tell)

@@ -97,6 +97,18 @@ class MllpSettings(Settings):
         description="sending: longest wait for a connection, and for an acknowledgement",
         examples=["30s"],
     )
+    application_within: Duration = Field(
+        default=timedelta(seconds=30),
+        description="sending, where MSH-15 and MSH-16 ask for both: longest wait after CA for the application "
+        "acknowledgement on this connection; nothing else is sent over it meanwhile",
+        examples=["5s"],
+    )
+    acknowledgements: bool = Field(
+        default=False,
+        description="listening: application acknowledgements that senders get on a connection of their own come "
+        "here, and are handed to the flow like any message; else they are passed over",
+        examples=[True],
+    )
 
     def allows(self, address: str) -> bool:
         """Whether a peer of this address may connect."""
@@ -119,6 +131,9 @@ def doubts(settings: MllpSettings) -> Iterator[Problem]:
         yield Problem(("port",), "nobody listens on port 0", "give the port of the receiver")
     if settings.charset is not None and codec_name(settings.charset) is None:
         yield Problem(("charset",), f"there is no character set {settings.charset!r}", "use a name of table 0211")
+    if not listens and settings.acknowledgements:
+        told = "acknowledgements that come on the sending connection itself are taken anyway"
+        yield Problem(("acknowledgements",), told, "set it on the connection that listens for them")
     for name in ("frame_timeout", "idle") if listens else ("answer_within",):
         if not getattr(settings, name):
             yield Problem((name,), "no message can be had in no time", 'give a duration, such as "30s"')

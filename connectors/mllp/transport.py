@@ -5,14 +5,22 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from connectors.hl7.codec import Hl7Error, answer, read
+from connectors.hl7.codec import Answer, Hl7Error, answer, read
+from connectors.mllp.answers import answers_an_application
 from connectors.mllp.framing import Deframer, Frame, Oversize, frame
 from connectors.sdk import CredentialsRefused, NotSent, OutcomeUnknown
 
 _MAX_ANSWER = 1_000_000
+#: Takes an answer to another message away and says so.
+Aside = Callable[[bytes], bool]
+
+
+def _nothing_aside(reply: bytes) -> bool:
+    return False
 
 
 class Sender:
@@ -40,17 +48,18 @@ class Sender:
         self._deframer = Deframer(_MAX_ANSWER)
         self._answers: list[bytes] = []
 
-    def exchange(self, message: bytes) -> bytes:
-        """Sends one message and returns the bytes of its acknowledgement.
+    def exchange(self, message: bytes, aside: Aside = _nothing_aside) -> bytes:
+        """Sends one message and returns the bytes of its first acknowledgement.
 
-        Raises ``OutcomeUnknown`` where the answer does not come in time, or is no acknowledgement of this
-        message, and ``CredentialsRefused`` where the peer does not trust our certificate after all (TLS 1.3 tells
-        so after the handshake).
+        ``aside`` is asked about what answers another message; what it takes away is passed over. Raises
+        ``OutcomeUnknown`` where the answer does not come in time, or is no acknowledgement of this message, and
+        ``CredentialsRefused`` where the peer does not trust our certificate after all (TLS 1.3 tells so after the
+        handshake).
         """
         try:
             self._socket.settimeout(self._timeout)
             self._socket.sendall(frame(message))
-            reply = self._receive(time.monotonic() + self._timeout)
+            return self._answer_to(message, self._timeout, aside)
         except OSError as error:
             self.close()
             if isinstance(error, ssl.SSLError) and "CERT" in (error.reason or ""):
@@ -59,8 +68,39 @@ class Sender:
                 f"{self._where} did not acknowledge the message: {error or 'time is up'}",
                 next_action="ask there whether it arrived, or send it again with the same MSH-10",
             ) from error
-        self._match(message, reply)
-        return reply
+
+    def application_answer(self, message: bytes, within: float, aside: Aside = _nothing_aside) -> bytes | None:
+        """The application acknowledgement that follows CA as a message of its own (HL7 v2.5.1, 2.9.3.2), by MSA-2;
+        ``None`` where it does not come within so many seconds. The connection stays as long as the peer keeps it:
+        the answer may come later, or on another one."""
+        sent, deadline = read(message).control_id, time.monotonic() + within
+        try:
+            while True:
+                reply = self._receive(deadline, within)
+                said = application(reply)
+                if said is not None and said.control_id == sent:
+                    return reply
+                aside(reply)
+        except TimeoutError:
+            return None
+        except OSError:
+            self.close()
+            return None
+
+    def _answer_to(self, message: bytes, within: float, aside: Aside) -> bytes:
+        deadline = time.monotonic() + within
+        while True:
+            reply = self._receive(deadline, within)
+            why = _foreign(message, reply)
+            if not why:
+                return reply
+            if aside(reply):
+                continue
+            self.close()
+            raise OutcomeUnknown(
+                f"{self._where} {why}",
+                next_action="ask there whether it arrived, or send it again with the same MSH-10",
+            )
 
     def write(self, data: bytes) -> None:
         """Sends bytes as they are, framed or not."""
@@ -68,56 +108,44 @@ class Sender:
 
     def receive(self) -> bytes:
         """The next acknowledgement. Raises ``OSError`` where none comes in time."""
-        return self._receive(time.monotonic() + self._timeout)
+        return self._receive(time.monotonic() + self._timeout, self._timeout)
 
-    def _receive(self, deadline: float) -> bytes:
+    def _receive(self, deadline: float, within: float) -> bytes:
         while not self._answers:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"no answer within {self._timeout} s")
+                raise TimeoutError(f"no answer within {within:g} s")
             self._socket.settimeout(left)
             data = self._socket.recv(65536)
-            if not data:
-                raise ConnectionResetError("the connection was closed before the answer")
-            for event in self._deframer.feed(data):
-                if isinstance(event, Oversize):
-                    raise ConnectionResetError("the answer is larger than 1 MB")
-                if isinstance(event, Frame):
-                    self._answers.append(event.content)
+            self._take(data)
         return self._answers.pop(0)
 
-    def _match(self, message: bytes, reply: bytes) -> None:
-        """A negative answer without MSA-2 is from a peer that could not read the message it answers."""
-        try:
-            sent, said = read(message).control_id, None
-        except Hl7Error:
-            return
-        try:
-            said = answer(read(reply))
-        except Hl7Error as error:
-            why = f"answered with what is no acknowledgement ({error.message})"
-        else:
-            if said.control_id == sent or not (said.control_id or said.positive):
-                return
-            why = f"acknowledged {said.control_id!r} instead of {sent!r}"
-        self.close()
-        raise OutcomeUnknown(
-            f"{self._where} {why}",
-            next_action="ask there whether it arrived, or send it again with the same MSH-10",
-        )
+    def _take(self, data: bytes) -> None:
+        if not data:
+            raise ConnectionResetError("the connection was closed before the answer")
+        for event in self._deframer.feed(data):
+            if isinstance(event, Oversize):
+                raise ConnectionResetError("the answer is larger than 1 MB")
+            if isinstance(event, Frame):
+                self._answers.append(event.content)
 
-    def stale(self) -> bool:
-        """Whether the peer hung up, or something lies here that nobody waits for; looks without waiting."""
-        if self._answers or self._deframer.inside:
-            return True
+    def unasked(self) -> list[bytes]:
+        """Takes what lies here that nobody waits for, without waiting. Closed where the peer hung up."""
         try:
-            self._socket.settimeout(0.0)
-            self._socket.recv(1)
+            while True:
+                self._socket.settimeout(0.0)
+                self._take(self._socket.recv(65536))
         except (BlockingIOError, ssl.SSLWantReadError):
-            return False
-        except OSError:
             pass
-        return True
+        except OSError:
+            self.close()
+        taken, self._answers = self._answers, []
+        return taken
+
+    @property
+    def inside(self) -> bool:
+        """True in the middle of an answer."""
+        return self._deframer.inside
 
     @property
     def closed(self) -> bool:
@@ -134,6 +162,31 @@ class Sender:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def application(reply: bytes) -> Answer | None:
+    """What an application acknowledgement that names its message says; ``None`` for anything else."""
+    try:
+        message = read(reply)
+        return answer(message) if answers_an_application(message) else None
+    except Hl7Error:
+        return None
+
+
+def _foreign(message: bytes, reply: bytes) -> str:
+    """Why the reply is no answer to the message, or nothing. A negative answer without MSA-2 is from a peer that
+    could not read the message it answers."""
+    try:
+        sent = read(message).control_id
+    except Hl7Error:
+        return ""
+    try:
+        said = answer(read(reply))
+    except Hl7Error as error:
+        return f"answered with what is no acknowledgement ({error.message})"
+    if said.control_id == sent or not (said.control_id or said.positive):
+        return ""
+    return f"acknowledged {said.control_id!r} instead of {sent!r}"
 
 
 def _not_trusted(where: str, error: ssl.SSLError) -> CredentialsRefused:

@@ -88,6 +88,10 @@ class Context(ConnectionContext, Protocol):
     def cursor(self) -> Any:
         """Of a source: how far the poll has come, by the last message that was stored; ``None`` at first."""
 
+    def publish(self, event: str, key: str, data: Any) -> None:
+        """An event of the client's from outside any run, stored before it returns: for what a peer says after the
+        node that asked is finished."""
+
     def content(self, content: Content) -> bytes:
         """The bytes of a content parameter: a stored blob, or text as UTF-8."""
 

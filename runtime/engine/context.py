@@ -13,7 +13,7 @@ from connectors.sdk.exchange import Exchange
 from runtime.engine.client import Client
 from runtime.engine.peers import ConnectionDesk
 from runtime.model.ids import effect_key
-from runtime.model.run import source_cursor
+from runtime.model.run import EventRow, source_cursor
 
 
 class NodeContext(ConnectionDesk):
@@ -76,6 +76,10 @@ class NodeContext(ConnectionDesk):
 
     def cursor(self) -> Any:
         return self._owner.store.cursor(source_cursor(self.flow))
+
+    def publish(self, event: str, key: str, data: Any) -> None:
+        """The sweeper rings whoever waits for it."""
+        self._owner.store.publish(EventRow(type=event, key=key, data=data))
 
     def content(self, content: Content) -> bytes:
         return content.encode() if isinstance(content, str) else self.blobs.read(content)
