@@ -30,6 +30,7 @@ _SENDER = {
     "sending_facility": 4,
     "receiving_application": 5,
     "receiving_facility": 6,
+    "processing_id": 11,
     "version": 12,
 }
 _addresses: set[tuple[str, int]] = set()
