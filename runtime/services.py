@@ -31,6 +31,7 @@ from runtime.engine.sweeper import Sweeper
 from runtime.engine.walk import Settings as WalkSettings
 from runtime.engine.watch import Watch
 from runtime.governance.housekeeper import Housekeeper
+from runtime.governance.queues import QueueWatch
 from runtime.governance.repair import Repair
 from runtime.intake.accept import Intake
 from runtime.intake.admission import Admission
@@ -167,6 +168,7 @@ class Services:
             self.clients, self.retention, lambda client: self.store.blobs(client).places, self.store.now,
             on_duty=self.on_duty,
         )  # fmt: skip
+        self.queues = QueueWatch(self.clients, self.store.backend, self.store.now, self.on_duty)
         self.sources = Sources(self._sources(), self.on_duty)
         self.tokens = RunTokens(kept_secret(settings.data))
         self._servers: list[Server] = []
@@ -259,6 +261,7 @@ class Services:
             self.sweeper.start()
             self.clock.start()
             self.housekeeper.start()
+            self.queues.start()
             self.sources.start()
 
     def listen(self, app: Flask) -> str:
@@ -294,7 +297,7 @@ class Services:
         parts = {
             "leases": self.leases.alive, "workers": self.pool.alive, "sweeper": self.sweeper.alive,
             "clock": self.clock.alive, "sources": self.sources.alive, "watch": self.watch.alive,
-            "housekeeper": self.housekeeper.alive,
+            "housekeeper": self.housekeeper.alive, "queues": self.queues.alive,
         }  # fmt: skip
         return [] if self.stopping.is_set() else [name for name, alive in parts.items() if not alive]
 
@@ -306,6 +309,7 @@ class Services:
         self.sources.stop()
         self.clock.stop()
         self.housekeeper.stop()
+        self.queues.stop()
         self.sweeper.stop()
         self.watch.stop()
         self.pool.close(self.settings.drain_seconds)

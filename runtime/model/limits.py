@@ -29,6 +29,29 @@ class Window(Model):
     zone: str = Field(default="UTC", description="time zone of cron", examples=["Europe/Berlin"])
 
 
+class QueueLimits(Model):
+    """From when on runs that wait at a connection, to reach it or because they came by it, are told to a person."""
+
+    age: Duration | None = Field(
+        default="1h",
+        validate_default=True,
+        description="the oldest waits so long; null: never told",
+        examples=["15m"],
+    )
+    depth: int | None = Field(default=None, ge=1, description="so many wait; absent: any number", examples=[500])
+
+    def passed(self, depth: int, age: timedelta) -> bool:
+        if not depth:
+            return False
+        return (self.age is not None and age >= self.age) or (self.depth is not None and depth >= self.depth)
+
+    @property
+    def told(self) -> str:
+        """The limits, for people."""
+        age = f"age {int(self.age.total_seconds())} s" if self.age is not None else ""
+        return ", ".join(filter(None, (f"depth {self.depth}" if self.depth is not None else "", age)))
+
+
 class Limits(Model):
     """Of one connection, whichever processes use it."""
 
@@ -36,6 +59,8 @@ class Limits(Model):
     per_minute: int | None = Field(default=None, ge=1, description="calls a minute; absent: any", examples=[120])
     breaker: Breaker = Field(default=Breaker(), description="when to stop asking a peer that is out")
     maintenance: list[Window] = Field(default=[], description="when the peer is left alone", examples=[[]])
+
+    queue: QueueLimits = Field(default=QueueLimits(), description="when a queue is told to a person")
 
     @property
     def bounded(self) -> bool:
