@@ -30,6 +30,7 @@ from connectors.sdk import (
     Poll,
 )
 from connectors.sdk.http import SAFE, HttpClient, HttpReply, HttpSettings, status_error
+from connectors.sdk.http_settings import doubts
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 QueryValue = str | int | float | bool | list[str] | None
@@ -186,4 +187,5 @@ connector = Connector(
     operations=(Request, Collect),
     settings=RestSettings,
     check=check,
+    doubts=doubts,
 )

@@ -9,30 +9,40 @@ A reply with any status but 401 and 429 is returned; ``status_error`` says what 
 from __future__ import annotations
 
 import json as json_codec
-import ssl
 import time
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 import urllib3.exceptions
-from pydantic import Field
-from requests.cookies import RequestsCookieJar
 
 from connectors.sdk.context import Log
 from connectors.sdk.errors import CredentialsRefused, Misconfigured, NotSent, OutcomeUnknown, Rejected
-from connectors.sdk.http_auth import Auth, ClientCredentials, NoAuth, Token, Tokens, client_basic, credentials
+from connectors.sdk.http_auth import (
+    ClientCredentials,
+    Csrf,
+    NoAuth,
+    Token,
+    Tokens,
+    client_basic,
+    credentials,
+)
 from connectors.sdk.http_guard import Guard
-from connectors.sdk.http_reply import HttpReply, retry_after, status_error, too_many
+from connectors.sdk.http_reply import HttpReply, refuses_certificate, retry_after, status_error, too_many
+from connectors.sdk.http_settings import HttpSettings, check_files, session_of
+from connectors.sdk.http_tokens import access_token, csrf_token, still_refused, wants_another
 from connectors.sdk.http_url import bad_url, joined, origin, parsed, shown
-from connectors.sdk.http_wire import Exchange, GuardedAdapter, exchanging, failure
-from connectors.sdk.model import Duration, Settings
+from connectors.sdk.http_wire import Exchange, exchanging, failure
 
 __all__ = ["SAFE", "HttpClient", "HttpReply", "HttpSettings", "Query", "retry_after", "status_error"]
 
 Query = Mapping[str, str | int | float | bool | Sequence[str] | None]
+
+#: Takes a reply's body piece by piece, with its content type; what it returns is ``HttpReply.stored``.
+Sink = Callable[[Iterator[bytes], str], Any]
 
 #: Methods that change nothing at the peer (RFC 9110 9.2.1).
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -41,43 +51,22 @@ _FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"
 _FOLLOWED: Final = frozenset({301, 302, 303, 307, 308})
 
 
-class HttpSettings(Settings):
-    """Where an HTTP peer is, who we are to it, and how far a request may go."""
+@dataclass(frozen=True)
+class _Outgoing:
+    """What is sent, wherever it goes, and who takes the reply's body; without a sink it is held in memory."""
 
-    url: str = Field(
-        description="base address; paths are joined to it, credentials go to its origin only",
-        examples=["https://prices.example/api"],
-    )
-    auth: Auth = Field(default=NoAuth(), description="how we say who we are", examples=[{"type": "none"}])
-    allow: list[str] = Field(
-        default=[],
-        description="networks or hosts to reach although they are not public addresses",
-        examples=[["10.20.0.0/16", "erp.hospital.internal"]],
-    )
-    ca: str | None = Field(
-        default=None,
-        description="file of the authorities (PEM) that the peer's certificate is checked with",
-        examples=["/etc/ssl/hospital-ca.pem"],
-    )
-    proxy: str | None = Field(
-        default=None,
-        description="proxy to go through; the environment's is never used",
-        examples=["http://proxy.hospital.internal:3128"],
-    )
-    timeout: Duration = Field(
-        default=timedelta(seconds=30),
-        description="time for a whole request, from connecting to the last byte of the reply",
-        examples=["30s"],
-    )
-    connect_timeout: Duration = Field(
-        default=timedelta(seconds=5), description="time to connect to one address", examples=["5s"]
-    )
-    max_reply_bytes: int = Field(
-        default=10_000_000, gt=0, description="largest reply, after decompression", examples=[10_000_000]
-    )
-    redirects: int = Field(
-        default=3, ge=0, le=20, description="redirects followed, for GET and HEAD only", examples=[3]
-    )
+    method: str
+    headers: Mapping[str, str]
+    content: bytes | None
+    limit: int
+    sink: Sink | None = field(default=None, repr=False)
+
+    def plus(self, headers: Mapping[str, str]) -> _Outgoing:
+        return replace(self, headers={**self.headers, **headers})
+
+    def without_secrets(self) -> _Outgoing:
+        kept = {name: value for name, value in self.headers.items() if name.lower().startswith("accept")}
+        return replace(self, headers=kept)
 
 
 class HttpClient:
@@ -94,12 +83,16 @@ class HttpClient:
         self._settings = settings
         self._log = log
         self._base = parsed(settings.url, "url")
-        _check_authorities(settings.ca)
+        check_files(settings)
         if settings.proxy is not None:
             parsed(settings.proxy, "proxy")
         self._guard = Guard(settings.allow)
-        self._session = _session(settings)
+        self._session = session_of(settings)
         self._tokens = Tokens(self._fetch_token)
+        self._csrf = Tokens(self._fetch_csrf)
+        self._ours = {origin(urlunsplit(self._base))}
+        if isinstance(settings.auth, ClientCredentials):
+            self._ours.add(origin(urlunsplit(parsed(settings.auth.token_url, "auth.token_url"))))
 
     def close(self) -> None:
         self._session.close()
@@ -114,16 +107,21 @@ class HttpClient:
         json: Any = None,
         content: bytes | None = None,
         timeout: float | None = None,
+        sink: Sink | None = None,
+        max_bytes: int | None = None,
     ) -> HttpReply:
         """Sends one request and reads its reply whole; ``timeout`` in seconds replaces the connection's.
 
         A path is joined to the connection's url; a whole URL is called as it is, with our credentials only
-        where it has the origin of that url. ``json`` is sent as JSON, ``content`` as it is.
+        where it has the origin of that url. ``json`` is sent as JSON, ``content`` as it is. The body
+        of a 2xx reply goes to ``sink``, where there is one, as it comes; ``max_bytes`` replaces the connection's
+        ``max_reply_bytes``.
 
         Raises:
             NotSent: no byte of the request was sent, or the peer said 429.
             OutcomeUnknown: it was sent at least in part and no complete answer came back.
-            CredentialsRefused: 401 (with OAuth2 after one try with a fresh token), or no token was given.
+            CredentialsRefused: 401 (with OAuth2 after one try with a fresh token), no token was given, or our
+                certificate is not accepted.
             Rejected: more redirects than allowed, or one to plain HTTP.
             Misconfigured: an address the guard refuses, a URL, header or certificate that cannot work.
         """
@@ -134,19 +132,29 @@ class HttpClient:
         if json is not None:
             content = _encoded(json)
             sending = {"Content-Type": "application/json", **sending}
+        limit = self._settings.max_reply_bytes if max_bytes is None else max_bytes
         total = self._settings.timeout.total_seconds() if timeout is None else timeout
-        exchange = Exchange(self._guard, time.monotonic() + total, self._settings.connect_timeout.total_seconds())
+        exchange = self._exchange(time.monotonic() + total)
         with exchanging(exchange):
-            reply = self._follow(exchange, method, url, sending, content)
+            reply = self._follow(exchange, url, _Outgoing(method, sending, content, limit, sink))
         if reply.status == 401:
             raise CredentialsRefused(
                 f"{shown(reply.url)} answered 401: it does not accept who we are ({self._settings.auth.type})",
                 next_action="check auth of the connection, set the secret anew, then resume the connection",
                 code="401",
             )
+        if refuses_certificate(reply):
+            raise CredentialsRefused(
+                f"{shown(reply.url)} does not accept our certificate: {reply.excerpt()}",
+                next_action="check certificate of the connection: who issued it and until when, then resume",
+                code=str(reply.status),
+            )
         if reply.status == 429:
             raise too_many(reply)
         return reply
+
+    def _exchange(self, deadline: float) -> Exchange:
+        return Exchange(self._guard, deadline, self._settings.connect_timeout.total_seconds())
 
     def _target(self, path_or_url: str, query: Query | None) -> str:
         if path_or_url.lower().startswith(("http://", "https://")):
@@ -159,13 +167,11 @@ class HttpClient:
         except (requests.RequestException, UnicodeError) as error:
             raise bad_url(url, str(error), "path") from error
 
-    def _follow(
-        self, exchange: Exchange, method: str, url: str, headers: Mapping[str, str], content: bytes | None
-    ) -> HttpReply:
+    def _follow(self, exchange: Exchange, url: str, out: _Outgoing) -> HttpReply:
         for _ in range(self._settings.redirects + 1):
-            reply = self._authenticated(exchange, method, url, headers, content)
+            reply = self._authenticated(exchange, url, out)
             onward = reply.headers.get("Location")
-            if reply.status not in _FOLLOWED or not onward or method not in ("GET", "HEAD"):
+            if reply.status not in _FOLLOWED or not onward or out.method not in ("GET", "HEAD"):
                 return reply
             if self._settings.redirects == 0:
                 return reply
@@ -177,7 +183,7 @@ class HttpClient:
                     code=str(reply.status),
                 )
             if origin(there) != origin(url):
-                headers = {name: value for name, value in headers.items() if name.lower().startswith("accept")}
+                out = out.without_secrets()
             self._log.info("http.redirected", start=shown(url), to=shown(there), status=reply.status)
             url = there
         raise Rejected(
@@ -186,52 +192,64 @@ class HttpClient:
             code=str(reply.status),
         )
 
-    def _authenticated(
-        self, exchange: Exchange, method: str, url: str, headers: Mapping[str, str], content: bytes | None
-    ) -> HttpReply:
-        auth = self._settings.auth
-        if isinstance(auth, NoAuth) or origin(url) != origin(urlunsplit(self._base)):
-            return self._once(exchange, method, url, headers, content)
-        if not isinstance(auth, ClientCredentials):
-            proof, full_url = credentials(auth, url)
-            reply = self._once(exchange, method, full_url, {**headers, **proof}, content)
-            return HttpReply(reply.status, reply.headers, reply.content, url)
-        token = self._tokens.get(exchange.deadline)
-        reply = self._once(exchange, method, url, {**headers, "Authorization": f"Bearer {token}"}, content)
-        if reply.status == 401:
-            token = self._tokens.get(exchange.deadline, refused=token)
-            reply = self._once(exchange, method, url, {**headers, "Authorization": f"Bearer {token}"}, content)
+    def _authenticated(self, exchange: Exchange, url: str, out: _Outgoing) -> HttpReply:
+        """Whatever shows who we are goes to the origin of the connection's url only."""
+        if origin(url) != origin(urlunsplit(self._base)):
+            return self._once(exchange, url, out)
+        csrf = self._settings.csrf
+        if csrf is None or out.method in SAFE:
+            return self._as_us(exchange, url, out)
+        token = self._csrf.get(exchange.deadline)
+        reply = self._as_us(exchange, url, out.plus(_carried(token, csrf)))
+        if wants_another(reply, csrf):
+            token = self._csrf.get(exchange.deadline, refused=token.value)
+            reply = self._as_us(exchange, url, out.plus(_carried(token, csrf)))
+            if wants_another(reply, csrf):
+                raise still_refused(reply)
         return reply
 
-    def _once(
-        self, exchange: Exchange, method: str, url: str, headers: Mapping[str, str], content: bytes | None
-    ) -> HttpReply:
+    def _as_us(self, exchange: Exchange, url: str, out: _Outgoing) -> HttpReply:
+        auth = self._settings.auth
+        if isinstance(auth, NoAuth):
+            return self._once(exchange, url, out)
+        if not isinstance(auth, ClientCredentials):
+            proof, full_url = credentials(auth, out.method, url, out.content or b"")
+            return replace(self._once(exchange, full_url, out.plus(proof)), url=url)
+        token = self._tokens.get(exchange.deadline)
+        reply = self._once(exchange, url, out.plus({"Authorization": f"Bearer {token.value}"}))
+        if reply.status == 401:
+            token = self._tokens.get(exchange.deadline, refused=token.value)
+            reply = self._once(exchange, url, out.plus({"Authorization": f"Bearer {token.value}"}))
+        return reply
+
+    def _once(self, exchange: Exchange, url: str, out: _Outgoing) -> HttpReply:
         exchange.sent = False
         if self._settings.proxy:
             self._guard.check_number(urlsplit(url).hostname or "")
-        try:
-            prepared = requests.Request(method, url, headers=dict(headers), data=content).prepare()
-            with self._session.send(
-                prepared, stream=True, allow_redirects=False, timeout=exchange.remaining()
-            ) as response:
-                body = self._body(response, method)
-                return HttpReply(response.status_code, response.headers, body, url)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            translated, cause = failure(error, exchange, f"{method} {shown(url)}")
-            raise translated from cause
+        with _translated(exchange, f"{out.method} {shown(url)}"):
+            prepared = requests.Request(out.method, url, headers=dict(out.headers), data=out.content).prepare()
+            response = self._session.send(
+                prepared,
+                stream=True,
+                allow_redirects=False,
+                timeout=exchange.remaining(),
+                cert=self._settings.certificate if origin(url) in self._ours else None,
+            )
+        with response:
+            head = HttpReply(response.status_code, response.headers, b"", url, _cookies(response))
+            pieces = self._pieces(exchange, response, out)
+            if out.sink is not None and 200 <= head.status < 300:
+                return replace(head, stored=out.sink(pieces, head.headers.get("Content-Type", "")))
+            return replace(head, content=b"".join(pieces))
 
-    def _body(self, response: requests.Response, method: str) -> bytes:
-        limit = self._settings.max_reply_bytes
-        whole = bytearray()
-        for piece in response.iter_content(64 * 1024):
-            whole += piece
-            if len(whole) > limit:
-                message = f"the reply of {shown(response.url)} is larger than {limit} bytes: not read further"
-                action = "ask the peer for less (paging, a narrower query) or raise max_reply_bytes"
-                if method in SAFE:
-                    raise Misconfigured(message, next_action=action, field="max_reply_bytes")
-                raise OutcomeUnknown(message, next_action=action, code=str(response.status_code))
-        return bytes(whole)
+    def _pieces(self, exchange: Exchange, response: requests.Response, out: _Outgoing) -> Iterator[bytes]:
+        length, where = 0, shown(response.url)
+        with _translated(exchange, f"{out.method} {where}"):
+            for piece in response.iter_content(64 * 1024):
+                length += len(piece)
+                if length > out.limit:
+                    raise _too_large(where, out, response.status_code)
+                yield piece
 
     def _fetch_token(self, deadline: float) -> Token:
         auth = self._settings.auth
@@ -243,16 +261,56 @@ class HttpClient:
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
-        exchange = Exchange(self._guard, deadline, self._settings.connect_timeout.total_seconds())
+        out = _Outgoing("POST", headers, urlencode(form).encode(), self._settings.max_reply_bytes)
+        return access_token(self._aside(deadline, "access token", lambda exchange: self._once(exchange, url, out)))
+
+    def _fetch_csrf(self, deadline: float) -> Token:
+        csrf = self._settings.csrf
+        assert csrf is not None
+        url = self._target(csrf.path, None)
+        headers = {csrf.header: "Fetch", "Accept": "*/*", "User-Agent": "orderly"}
+        out = _Outgoing("GET", headers, None, self._settings.max_reply_bytes)
+        return csrf_token(self._aside(deadline, "token", lambda exchange: self._as_us(exchange, url, out)), csrf)
+
+    def _aside(self, deadline: float, what: str, send: Callable[[Exchange], HttpReply]) -> HttpReply:
+        """A request on behalf of another one, of which no byte has been sent yet."""
+        exchange = self._exchange(deadline)
         try:
             with exchanging(exchange):
-                reply = self._once(exchange, "POST", url, headers, urlencode(form).encode())
+                return send(exchange)
         except OutcomeUnknown as error:
             raise NotSent(
-                f"no access token: {error.message}",
-                next_action="check the token endpoint; the request is retried",
+                f"no {what}: {error.message}",
+                next_action=f"check the endpoint that gives the {what}; the request is retried",
             ) from error
-        return _token(reply)
+
+
+@contextmanager
+def _translated(exchange: Exchange, request: str) -> Iterator[None]:
+    try:
+        yield
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        translated, cause = failure(error, exchange, request)
+        raise translated from cause
+
+
+def _too_large(where: str, out: _Outgoing, status: int) -> Misconfigured | OutcomeUnknown:
+    message = f"the reply of {where} is larger than {out.limit} bytes: not read further"
+    name = "max_bytes" if out.sink is not None else "max_reply_bytes"
+    action = f"ask the peer for less (paging, a narrower query) or raise {name}"
+    if out.method in SAFE:
+        return Misconfigured(message, next_action=action, field=name)
+    return OutcomeUnknown(message, next_action=action, code=str(status))
+
+
+def _carried(token: Token, csrf: Csrf) -> dict[str, str]:
+    return {csrf.header: token.value} | ({"Cookie": token.cookies} if token.cookies else {})
+
+
+def _cookies(response: requests.Response) -> dict[str, str]:
+    """Names and contents of ``Set-Cookie`` (RFC 6265 4.1), without their attributes."""
+    pairs = (line.partition(";")[0].partition("=") for line in response.raw.headers.getlist("Set-Cookie"))
+    return {name.strip(): content.strip() for name, _, content in pairs if name.strip()}
 
 
 def _refuse_framing(headers: Mapping[str, str]) -> None:
@@ -264,40 +322,6 @@ def _refuse_framing(headers: Mapping[str, str]) -> None:
                 next_action="remove it from headers of the node",
                 field="headers",
             )
-
-
-def _check_authorities(ca: str | None) -> None:
-    if ca is None:
-        return
-    try:
-        ssl.create_default_context(cafile=ca)
-    except OSError as error:
-        raise Misconfigured(
-            f"the certificate authorities in {ca} cannot be used: {error}",
-            next_action="put a readable PEM file there or correct ca of the connection",
-            field="ca",
-        ) from error
-
-
-class _NoCookies(RequestsCookieJar):
-    """Keeps nothing: runs share the connection, and a peer must not fill our memory."""
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        pass
-
-
-def _session(settings: HttpSettings) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    session.headers.clear()
-    session.cookies = _NoCookies()
-    session.verify = settings.ca or True
-    if settings.proxy:
-        session.proxies = {"http": settings.proxy, "https": settings.proxy}
-    adapter = GuardedAdapter()
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
 
 
 def _text(value: Any) -> str | list[str]:
@@ -315,31 +339,3 @@ def _encoded(value: Any) -> bytes:
         raise Misconfigured(
             f"the body is not JSON: {error}", next_action="correct the expression of body", field="body"
         ) from error
-
-
-def _token(reply: HttpReply) -> Token:
-    """RFC 6749 5.1 and 5.2."""
-    where = f"the token endpoint {shown(reply.url)}"
-    if reply.status == 429 or reply.status >= 500:
-        raise NotSent(
-            f"{where} answered {reply.status}: no access token",
-            next_action="nothing, the request is retried; ask the peer's operator if it lasts",
-            code=str(reply.status),
-            retry_after=retry_after(reply),
-        )
-    if reply.status in (400, 401, 403):
-        raise CredentialsRefused(
-            f"{where} answered {reply.status} and gave no token: {reply.excerpt()}",
-            next_action="check client_id, client_secret and scope of the connection, then resume it",
-            code=str(reply.status),
-        )
-    try:
-        answer = json_codec.loads(reply.content)
-        value, lifetime = str(answer["access_token"]), float(answer.get("expires_in") or "inf")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Misconfigured(
-            f"{where} answered {reply.status} without an access token",
-            next_action="check auth.token_url of the connection",
-            field="auth.token_url",
-        ) from error
-    return Token(value, time.monotonic() + lifetime - min(60.0, lifetime / 10))

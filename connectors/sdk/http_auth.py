@@ -13,6 +13,7 @@ from urllib.parse import quote_plus, urlencode
 from pydantic import Field
 
 from connectors.sdk.errors import NotSent
+from connectors.sdk.http_signing import HmacAuth, signature
 from connectors.sdk.model import Model, SecretStr
 
 
@@ -60,7 +61,24 @@ class ClientCredentials(Model):
     )
 
 
-Auth = Annotated[NoAuth | BasicAuth | ApiKeyAuth | BearerAuth | ClientCredentials, Field(discriminator="type")]
+Auth = Annotated[
+    NoAuth | BasicAuth | ApiKeyAuth | BearerAuth | ClientCredentials | HmacAuth, Field(discriminator="type")
+]
+
+
+class Csrf(Model):
+    """A token that a peer wants before anything is changed, with the cookies of its session (SAP Gateway, OData).
+
+    It is fetched with a GET that asks for it, kept, and fetched anew once where the peer answers 403 "Required".
+    """
+
+    path: str = Field(
+        default="", description="path below url that gives the token; best one with a short reply", examples=["/"]
+    )
+    header: str = Field(
+        default="X-CSRF-Token", min_length=1, description="header that asks for it and carries it",
+        examples=["X-CSRF-Token"],
+    )  # fmt: skip
 
 
 def basic(user: str, password: str) -> str:
@@ -73,8 +91,12 @@ def client_basic(auth: ClientCredentials) -> str:
     return basic(quote_plus(auth.client_id), quote_plus(auth.client_secret.get_secret_value()))
 
 
-def credentials(auth: BasicAuth | ApiKeyAuth | BearerAuth, url: str) -> tuple[dict[str, str], str]:
+def credentials(
+    auth: BasicAuth | ApiKeyAuth | BearerAuth | HmacAuth, method: str, url: str, body: bytes
+) -> tuple[dict[str, str], str]:
     """Headers to add, and the URL to call."""
+    if isinstance(auth, HmacAuth):
+        return signature(auth, method, url, body), url
     if isinstance(auth, BasicAuth):
         return {"Authorization": basic(auth.user, auth.password.get_secret_value())}, url
     if isinstance(auth, BearerAuth):
@@ -87,10 +109,12 @@ def credentials(auth: BasicAuth | ApiKeyAuth | BearerAuth, url: str) -> tuple[di
 
 @dataclass(frozen=True)
 class Token:
-    """``renew_at`` is a reading of ``time.monotonic``; infinite where the server named no lifetime."""
+    """``renew_at`` is a reading of ``time.monotonic``; infinite where the server named no lifetime. ``cookies`` is
+    the header of the session that the token belongs to."""
 
     value: str = field(repr=False)
     renew_at: float
+    cookies: str = field(default="", repr=False)
 
 
 class Tokens:
@@ -101,20 +125,20 @@ class Tokens:
         self._lock = threading.Lock()
         self._token: Token | None = None
 
-    def get(self, deadline: float, refused: str = "") -> str:
+    def get(self, deadline: float, refused: str = "") -> Token:
         """A token that is good for a while yet and is not the one a peer has just refused.
 
         Raises what ``fetch`` raises, and ``NotSent`` when another thread's fetch lasts past the deadline.
         """
         if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise NotSent(
-                "no access token in time: another request is still waiting for one",
-                next_action="check the token endpoint; the request is retried",
+                "no token in time: another request is still waiting for one",
+                next_action="check the endpoint that gives the token; the request is retried",
             )
         try:
             token = self._token
             if token is None or token.value == refused or time.monotonic() >= token.renew_at:
                 token = self._token = self._fetch(deadline)
-            return token.value
+            return token
         finally:
             self._lock.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -16,12 +16,16 @@ _EXCERPT: Final = 300
 
 @dataclass(frozen=True)
 class HttpReply:
-    """A whole reply. ``headers`` is case-insensitive; ``url`` is where it came from, without credentials."""
+    """A whole reply. ``headers`` is case-insensitive; ``url`` is where it came from, without credentials.
+
+    ``stored`` is what a sink made of the body, which ``content`` then lacks."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
     url: str
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    stored: Any = None
 
     def excerpt(self) -> str:
         """At most 300 characters of the body, for messages."""
@@ -79,6 +83,15 @@ def status_error(reply: HttpReply) -> ConnectorError | None:
         next_action="correct what the peer refuses, then redrive",
         code=code,
         details=details,
+    )
+
+
+def refuses_certificate(reply: HttpReply) -> bool:
+    """What nginx and those made of it answer, with status 400, to a certificate they miss or do not trust."""
+    return (
+        reply.status == 400
+        and reply.url.startswith("https:")
+        and any(words in reply.content for words in (b"SSL certificate error", b"No required SSL certificate"))
     )
 
 

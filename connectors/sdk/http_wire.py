@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from connectors.sdk.errors import ConnectorError, Misconfigured, NotSent, OutcomeUnknown
+from connectors.sdk.errors import ConnectorError, CredentialsRefused, Misconfigured, NotSent, OutcomeUnknown
 from connectors.sdk.http_guard import UNGUARDED, Guard
 
 _PIECE = 64 * 1024
@@ -184,6 +184,9 @@ def failure(error: Exception, exchange: Exchange, request: str) -> tuple[Connect
     causes = list(_causes(error))
     plain = [one for one in causes if not type(one).__module__.startswith(("requests", "urllib3"))]
     cause = plain[-1] if plain else None
+    for one in causes:
+        if isinstance(one, ssl.SSLError) and one.reason in _REFUSED_CERTIFICATE:
+            return _certificate_refused(one, request), cause
     if not exchange.sent:
         return _unsent(causes, cause, request), cause
     return (
@@ -192,6 +195,24 @@ def failure(error: Exception, exchange: Exchange, request: str) -> tuple[Connect
             next_action="ask the peer whether it acted; raise timeout of the connection if it is just slow",
         ),
         cause,
+    )
+
+
+#: Alerts about our certificate (RFC 8446 6.2). In TLS 1.3 they come after our first bytes, which the peer then has
+#: not taken: it did not finish the handshake.
+_REFUSED_CERTIFICATE = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLSV1_ALERT_UNKNOWN_CA", "TLSV1_ALERT_ACCESS_DENIED",
+        "SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE", "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    }
+)  # fmt: skip
+
+
+def _certificate_refused(error: ssl.SSLError, request: str) -> ConnectorError:
+    return CredentialsRefused(
+        f"{request} was not taken: the peer does not accept our certificate ({error.reason})",
+        next_action="set certificate of the connection to one the peer trusts, not expired, then resume it",
     )
 
 

@@ -18,6 +18,7 @@ from connectors.sdk import (
     Parameters,
 )
 from connectors.sdk.http import HttpClient, HttpSettings
+from connectors.sdk.http_settings import doubts
 from connectors.soap import codec, wsdl
 from connectors.soap.transport import Peer
 
@@ -150,4 +151,6 @@ def _with_reference(parameters: CallParameters, operation: Any, element: str) ->
     return {**body, element: parameters.reference}
 
 
-connector = Connector(name="soap", title="SOAP", operations=(CallOperation,), settings=SoapSettings, check=check)
+connector = Connector(
+    name="soap", title="SOAP", operations=(CallOperation,), settings=SoapSettings, check=check, doubts=doubts
+)

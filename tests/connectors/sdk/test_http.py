@@ -11,6 +11,7 @@ import time
 import tracemalloc
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -20,7 +21,8 @@ from cryptography.x509.oid import NameOID
 from requests.structures import CaseInsensitiveDict
 
 from connectors.sdk import CredentialsRefused, Misconfigured, NotSent, OutcomeUnknown, Rejected
-from connectors.sdk.http import HttpReply, retry_after, status_error
+from connectors.sdk.http import HttpReply, HttpSettings, retry_after, status_error
+from connectors.sdk.http_settings import doubts
 from tests.connectors.sdk.http_peer import Line, Peer, always, client, reply
 
 
@@ -458,3 +460,22 @@ def test_a_wish_may_be_a_date() -> None:
 
     assert wait == pytest.approx(3600, abs=5)
     assert retry_after(_answered(503, **{"Retry-After": "soon"})) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({"url": "http://erp.example", "certificate": "/etc/orderly/erp.pem"}, ("certificate",)),
+        ({"timeout": "0s"}, ("timeout",)),
+        ({"connect_timeout": "0s"}, ("connect_timeout",)),
+        ({"allow": ["erp.example", "10.0.0.0/33"]}, ("allow", 1)),
+        ({"allow": ["https://erp.example"]}, ("allow", 0)),
+    ],
+)
+def test_settings_that_cannot_work_are_found_without_reaching_anything(
+    settings: dict[str, Any], place: tuple[str | int, ...]
+) -> None:
+    given = HttpSettings(**{"url": "https://erp.example", **settings})
+
+    assert [problem.place for problem in doubts(given)] == [place]
+    assert list(doubts(HttpSettings(url="https://erp.example", allow=["10.0.0.0/8", "erp"]))) == []
