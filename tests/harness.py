@@ -20,6 +20,10 @@ class MemoryBlobs:
     def __init__(self) -> None:
         self._bytes: dict[str, bytes] = {}
 
+    @property
+    def empty(self) -> bool:
+        return not self._bytes
+
     def put(self, data: bytes | Iterable[bytes], type: str = "application/octet-stream") -> BlobRef:
         whole = data if isinstance(data, bytes) else b"".join(data)
         key = "sha256:" + hashlib.sha256(whole).hexdigest()

@@ -6,14 +6,15 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from connectors.rest.transport import Fetch, NoPaging, Paging, at, judge, listed, merged
-from connectors.sdk import Accept, Arrival, Parameters, Rejected
+from connectors.rest.paging import Fetch, NoPaging, Paging, listed, merged
+from connectors.rest.transport import at, judge
+from connectors.sdk import Accept, Arrival, Parameters, Rejected, seconds
 from connectors.sdk.http import HttpReply
 from connectors.sdk.model import Model
 
@@ -32,6 +33,36 @@ class Since(Model):
     first: str = Field(
         default="", description="its value before anything was collected; empty: it is left out", examples=["0"]
     )
+    overlap: str = Field(
+        default="",
+        description="how far back from where the last poll came to it is asked again, for items that the API shows"
+        " late: a duration for times, a whole number for numbers; what was taken before starts nothing",
+        examples=["5m", "100"],
+    )
+
+    @field_validator("overlap")
+    @classmethod
+    def _overlaps(cls, value: str) -> str:
+        if value and not value.isdecimal():
+            seconds(value)
+        return value
+
+    def asked(self, come_to: Any) -> Any:
+        """What the API is asked for. Raises ``Rejected`` where ``overlap`` cannot be taken off it."""
+        if come_to is None:
+            return self.first or None
+        if not self.overlap:
+            return come_to
+        if self.overlap.isdecimal() and _NUMBER.fullmatch(str(come_to)):
+            less = Decimal(str(come_to)) - int(self.overlap)
+            return format(less, "f") if isinstance(come_to, str) else type(come_to)(less)
+        try:
+            return _earlier(str(come_to), seconds(self.overlap))
+        except (ValueError, OverflowError) as error:
+            raise Rejected(
+                f"the last poll came to {str(come_to)[:60]}, from which {self.overlap} cannot be taken off",
+                next_action="give since.overlap as a duration where the field is a time, else as a whole number",
+            ) from error
 
 
 class CollectParameters(Parameters):
@@ -44,8 +75,8 @@ class CollectParameters(Parameters):
     headers: dict[str, str] = Field(default={}, description="headers besides those of auth", examples=[{}])
     paging: Paging = Field(
         default=NoPaging(),
-        description="how the next page is found; at most 100 pages are read at a time: where more may be waiting,"
-        " since.first or a filter in query leaves the old ones out",
+        description="how the next page is found; where more pages than its most may be waiting, since.first or a"
+        " filter in query leaves the old ones out",
         examples=[{"type": "next", "items": "items", "next": "next"}],
     )
     items: str = Field(
@@ -67,10 +98,13 @@ class CollectParameters(Parameters):
 
 
 def items_of(parameters: CollectParameters, fetch: Fetch) -> list[Any]:
-    """All items, in the order in which they grew; first those that do not say where they stand. Raises what the
-    API's refusal means, and ``Rejected`` where no item says it, or where they cannot be compared."""
+    """All items, in the order in which they grew; first those that do not say where they stand; none where the API
+    says that nothing has changed (304). Raises what the API's refusal means, and ``Rejected`` where no item says
+    where it stands, or where they cannot be compared."""
     if isinstance(parameters.paging, NoPaging):
         reply = fetch(None)
+        if reply.status == 304:
+            return []
         judge(reply, ())
         found = listed(reply, parameters.items)
     else:
@@ -78,11 +112,11 @@ def items_of(parameters: CollectParameters, fetch: Fetch) -> list[Any]:
     return found if parameters.since is None else _in_order(found, parameters.since.field, reply)
 
 
-def hand_over(items: Sequence[Any], parameters: CollectParameters, accept: Accept) -> int:
+def hand_over(items: Sequence[Any], parameters: CollectParameters, accept: Accept, come_to: Any = None) -> int:
     """Each with how far the poll has come with it. Raises ``NotSent`` where the store cannot keep one.
 
     The poll is past a value only with the last item that has it: an API that is asked for what is newer would not
-    give the others again."""
+    give the others again. It never goes back from ``come_to``, whatever the overlap brings again."""
     places = [_place(item, parameters.since) for item in items]
     for index, item in enumerate(items):
         last_of_its_place = index + 1 == len(items) or places[index + 1] != places[index]
@@ -91,10 +125,17 @@ def hand_over(items: Sequence[Any], parameters: CollectParameters, accept: Accep
                 json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode(),
                 "application/json",
                 identity=_identity(item, parameters),
-                cursor=places[index] if last_of_its_place else None,
+                cursor=places[index] if last_of_its_place and not _before(places[index], come_to) else None,
             )
         )
     return len(items)
+
+
+def _before(place: Any, come_to: Any) -> bool:
+    if place is None or come_to is None or isinstance(place, str) != isinstance(come_to, str):
+        return False
+    this, that = _comparable([place, come_to])
+    return bool(this < that)
 
 
 def _place(item: Any, since: Since | None) -> Any:
@@ -140,6 +181,19 @@ def _comparable(places: Sequence[Any]) -> list[Any]:
         return [_instant(place) for place in places]
     except ValueError:
         return list(places)
+
+
+def _earlier(text: str, by: float) -> str:
+    """Written as it was: the zone, the fraction and the Z of the API's own times."""
+    instant = datetime.fromisoformat(text) - timedelta(seconds=by)
+    if "T" not in text and " " not in text:
+        return instant.date().isoformat()
+    fraction = re.search(r"\.([0-9]+)", text)
+    written = instant.strftime("%Y-%m-%d" + text[10] + "%H:%M:%S")
+    if fraction:
+        written += "." + f"{instant.microsecond:06}".ljust(len(fraction[1]), "0")[: len(fraction[1])]
+    zone = re.search(r"(Z|[+-][0-9]{2}:?[0-9]{2})$", text[10:])
+    return written + (zone[1] if zone else "")
 
 
 def _instant(text: str) -> datetime:

@@ -1,21 +1,17 @@
-"""The ``rest`` connector: settings, ``rest.request`` and ``rest.collect``."""
+"""The ``rest`` connector: settings, ``rest.request``, ``rest.download`` and ``rest.collect``."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from connectors.rest.collecting import CollectParameters, hand_over, items_of
-from connectors.rest.transport import (
-    NoPaging,
-    Page,
-    Paging,
-    body_of,
-    judge,
-    lenient_body_of,
-    merged,
-)
+from connectors.rest.contract import checked_schema, hold
+from connectors.rest.download import DownloadOutput, DownloadParameters, download
+from connectors.rest.paging import NoPaging, Page, Paging, merged
+from connectors.rest.sending import Part, multipart, type_of
+from connectors.rest.transport import Validators, body_of, judge, lenient_body_of
 from connectors.sdk import (
     Accept,
     Call,
@@ -24,6 +20,7 @@ from connectors.sdk import (
     ConnectionContext,
     Connector,
     ConnectorError,
+    Content,
     Context,
     Effect,
     Parameters,
@@ -58,9 +55,20 @@ class RequestParameters(Parameters):
         default={}, description="headers besides those of auth", examples=[{"Accept-Language": "en"}]
     )
     body: Any = Field(default=None, description="sent as JSON; null sends none", examples=[{"status": "ordered"}])
+    content: Content | None = Field(
+        default=None,
+        description="sent as it is instead of body: a stored blob, or text as UTF-8; the type is the blob's, or"
+        " Content-Type of headers",
+        examples=["=edi.content"],
+    )
+    parts: Annotated[list[Part], Coerced] = Field(
+        default=[],
+        description="sent as multipart/form-data instead of body",
+        examples=[[{"name": "note", "content": "Order 4500000001"}]],
+    )
     paging: Paging = Field(
         default=NoPaging(),
-        description="how the next page is found, GET only; at most 100 pages are read",
+        description="how the next page is found, GET only",
         examples=[{"type": "next", "items": "items", "next": "next"}],
     )
     output: Literal["body", "response"] = Field(
@@ -74,10 +82,28 @@ class RequestParameters(Parameters):
         examples=[[200, 404]],
     )
 
+    expected: dict[str, Any] | None = Field(
+        default=None,
+        description="JSON Schema (2020-12) that the body of the reply, or the list of all pages, must meet",
+        examples=[{"type": "object", "required": ["price"], "properties": {"price": {"type": "string"}}}],
+    )
+
+    @field_validator("expected")
+    @classmethod
+    def _is_schema(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if value is None else checked_schema(value)
+
     @model_validator(mode="after")
     def _pages_only_get(self) -> RequestParameters:
         if self.paging.type != "none" and self.method != "GET":
             raise ValueError(f"paging needs method GET, not {self.method}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_body(self) -> RequestParameters:
+        given = [name for name in ("body", "content", "parts") if getattr(self, name) not in (None, [])]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are given, and there is one body")
         return self
 
 
@@ -97,15 +123,23 @@ class Request(Call[RequestParameters]):
 
     def run(self, parameters: RequestParameters, context: Context) -> Any:
         client = _client(context)
-        headers = _headers(parameters, context.effect_key)
+        headers, content = _headers(parameters, context.effect_key), None
+        if parameters.parts:
+            content, kind = multipart(parameters.parts, context)
+            headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+            headers["Content-Type"] = kind
+        elif parameters.content is not None:
+            content = context.content(parameters.content)
+            headers = {"Content-Type": type_of(parameters.content) or "text/plain; charset=utf-8"} | headers
 
         def fetch(page: Page | None) -> HttpReply:
             if page is not None and page.url is not None:
                 return client.request("GET", page.url, headers=headers)
             query = {**parameters.query, **dict(page.cursor if page is not None else ())}
             return client.request(
-                parameters.method, parameters.path, headers=headers, query=query, json=parameters.body
-            )
+                parameters.method, parameters.path, headers=headers, query=query, json=parameters.body,
+                content=content,
+            )  # fmt: skip
 
         if isinstance(parameters.paging, NoPaging):
             reply = fetch(None)
@@ -114,6 +148,8 @@ class Request(Call[RequestParameters]):
             body = lenient_body_of(reply) if whole else body_of(reply, parameters.method)
         else:
             reply, body = merged(fetch, parameters.paging, parameters.ok)
+        if parameters.expected is not None and reply.status != 304:
+            hold(body, parameters.expected, reply, parameters.method)
         if parameters.output == "body":
             return body
         return {
@@ -121,6 +157,18 @@ class Request(Call[RequestParameters]):
             "headers": {name.lower(): value for name, value in reply.headers.items()},
             "body": body,
         }
+
+
+class Download(Call[DownloadParameters]):
+    """Download a document into the blob store."""
+
+    name = "download"
+    effect = Effect.NONE
+    Parameters = DownloadParameters
+    Output = DownloadOutput
+
+    def run(self, parameters: DownloadParameters, context: Context) -> DownloadOutput:
+        return download(parameters, context, _client(context))
 
 
 class Collect(Poll[CollectParameters]):
@@ -133,17 +181,27 @@ class Collect(Poll[CollectParameters]):
         client, since = _client(context), parameters.since
         headers = {"Accept": "application/json"} | parameters.headers
         query: dict[str, Any] = dict(parameters.query)
+        come_to = context.cursor()
         if since is not None:
-            come_to = context.cursor()
-            query[since.query] = come_to if come_to is not None else since.first or None
+            query[since.query] = since.asked(come_to)
+        known = context.resource("rest.validators", Validators)
+        asked = context.flow, f"{parameters.path} {query} {parameters.headers}"
+        unpaged = isinstance(parameters.paging, NoPaging)
+        if unpaged:
+            headers = known.of(*asked) | headers
+        last: list[HttpReply] = []
 
         def fetch(page: Page | None) -> HttpReply:
             if page is not None and page.url is not None:
                 return client.request("GET", page.url, headers=headers)
             more = dict(page.cursor if page is not None else ())
-            return client.request("GET", parameters.path, headers=headers, query={**query, **more})
+            last[:] = [client.request("GET", parameters.path, headers=headers, query={**query, **more})]
+            return last[0]
 
-        return hand_over(items_of(parameters, fetch), parameters, accept)
+        count = hand_over(items_of(parameters, fetch), parameters, accept, come_to)
+        if unpaged and last[0].status != 304:
+            known.keep(*asked, last[0])
+        return count
 
 
 def _headers(parameters: RequestParameters, effect_key: str) -> dict[str, str]:
@@ -184,7 +242,7 @@ def check(context: ConnectionContext) -> Check:
 connector = Connector(
     name="rest",
     title="REST APIs (JSON over HTTP)",
-    operations=(Request, Collect),
+    operations=(Request, Download, Collect),
     settings=RestSettings,
     check=check,
     doubts=doubts,

@@ -1,72 +1,14 @@
-"""Replies to JSON, and pages to one list."""
+"""Replies to JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, NoReturn
-from urllib.parse import urljoin
+from collections.abc import Sequence
+from typing import Any
 
-from pydantic import Field
-from requests.utils import parse_header_links
-
-from connectors.sdk import Model, OutcomeUnknown, Rejected
+from connectors.sdk import OutcomeUnknown, Rejected
 from connectors.sdk.http import SAFE, HttpReply, status_error
-from connectors.sdk.http_url import origin, shown
+from connectors.sdk.http_url import shown
 from connectors.sdk.json import parse_json
-
-MOST_PAGES: Final = 100
-
-
-class NoPaging(Model):
-    """One request, one reply."""
-
-    type: Literal["none"] = "none"
-
-
-class LinkPaging(Model):
-    """The next page stands in the header ``Link`` with ``rel="next"`` (RFC 8288)."""
-
-    type: Literal["link"]
-    items: str = Field(
-        default="",
-        description="where a page's list stands, names joined by dots; empty: the page is the list",
-        examples=["items"],
-    )
-
-
-class NextPaging(Model):
-    """The next page stands in a field of the body, as a URL or as a cursor; absent, null or empty ends."""
-
-    type: Literal["next"]
-    items: str = Field(
-        description="where a page's list stands, names joined by dots", examples=["items", "data.prices"]
-    )
-    next: str = Field(
-        default="next",
-        description="where the URL or cursor of the next page stands, names joined by dots",
-        examples=["next", "meta.cursor"],
-    )
-    cursor: str | None = Field(
-        default=None,
-        description="query field that takes the cursor; without it the field is read as a URL",
-        examples=["cursor"],
-    )
-
-
-Paging = Annotated[NoPaging | LinkPaging | NextPaging, Field(discriminator="type")]
-
-
-@dataclass(frozen=True)
-class Page:
-    """What to ask for next: a URL, or the first request again with this query field more."""
-
-    url: str | None = None
-    cursor: tuple[tuple[str, str], ...] = ()
-
-
-#: Asks for one page; ``None`` for the first.
-Fetch = Callable[[Page | None], HttpReply]
 
 
 def judge(reply: HttpReply, ok: Sequence[int]) -> None:
@@ -113,62 +55,6 @@ def lenient_body_of(reply: HttpReply) -> Any:
         return reply.content.decode("utf-8", "replace")
 
 
-def merged(fetch: Fetch, paging: LinkPaging | NextPaging, ok: Sequence[int]) -> tuple[HttpReply, list[Any]]:
-    """The last reply, and the items of all pages in order.
-
-    Raises ``Rejected`` where a page leads back to an earlier one, to another origin, past 100 pages, or holds
-    no list.
-    """
-    items: list[Any] = []
-    for reply in _pages(fetch, paging, ok):
-        items += listed(reply, paging.items)
-    return reply, items
-
-
-def _pages(fetch: Fetch, paging: LinkPaging | NextPaging, ok: Sequence[int]) -> Iterator[HttpReply]:
-    seen: set[Page | None] = {None}
-    page: Page | None = None
-    start = ""
-    for _ in range(MOST_PAGES):
-        reply = fetch(page)
-        judge(reply, ok)
-        yield reply
-        start = start or reply.url
-        page = _next(reply, paging)
-        if page is None:
-            return
-        if page.url is not None and origin(page.url) != origin(start):
-            _refuse(reply, f"names a next page at another origin, {shown(page.url)}")
-        if page in seen or page.url == start:
-            _refuse(reply, "names a next page that was read already")
-        seen.add(page)
-    _refuse(reply, f"is page {MOST_PAGES} and still names a next one")
-
-
-def _next(reply: HttpReply, paging: LinkPaging | NextPaging) -> Page | None:
-    if isinstance(paging, LinkPaging):
-        for link in parse_header_links(reply.headers.get("Link", "")):
-            if "next" in link.get("rel", "").lower().split():
-                return Page(url=urljoin(reply.url, link["url"]))
-        return None
-    value = at(body_of(reply, "GET"), paging.next)
-    if value is None or value in ("", False):
-        return None
-    if not isinstance(value, str | int):
-        _refuse(reply, f"holds no URL or cursor at {paging.next}")
-    if paging.cursor is not None:
-        return Page(cursor=((paging.cursor, str(value)),))
-    return Page(url=urljoin(reply.url, str(value)))
-
-
-def listed(reply: HttpReply, path: str) -> list[Any]:
-    """The list at that path of a reply. Raises ``Rejected`` where there is none."""
-    found = at(body_of(reply, "GET"), path)
-    if not isinstance(found, list):
-        _refuse(reply, f"holds no list at {path or 'its top'}")
-    return found
-
-
 def at(value: Any, path: str) -> Any:
     """What stands there, names joined by dots; ``None`` where nothing does."""
     for name in path.split(".") if path else ():
@@ -176,9 +62,23 @@ def at(value: Any, path: str) -> Any:
     return value
 
 
-def _refuse(reply: HttpReply, why: str) -> NoReturn:
-    raise Rejected(
-        f"the reply of {shown(reply.url)} {why}",
-        next_action="correct paging of the node, or ask for less",
-        details={"status": reply.status, "excerpt": reply.excerpt()},
-    )
+class Validators:
+    """What an API said its reply can be known by (RFC 9110 8.8), of the last one that was taken whole.
+
+    Kept by flow, in memory: after a restart the first reply is read again."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, dict[str, str]]] = {}
+
+    def of(self, flow: str, asked: str) -> dict[str, str]:
+        """Headers that ask for the reply only if it changed; none where something else was asked the last time."""
+        before, headers = self._kept.get(flow, ("", {}))
+        return dict(headers) if before == asked else {}
+
+    def keep(self, flow: str, asked: str, reply: HttpReply) -> None:
+        """Only once all that the reply brought is stored."""
+        given = {
+            "If-None-Match": reply.headers.get("ETag"),
+            "If-Modified-Since": reply.headers.get("Last-Modified"),
+        }
+        self._kept[flow] = asked, {name: value for name, value in given.items() if value}

@@ -156,6 +156,10 @@ class HttpClient:
     def _exchange(self, deadline: float) -> Exchange:
         return Exchange(self._guard, deadline, self._settings.connect_timeout.total_seconds())
 
+    def address(self, path_or_url: str) -> str:
+        """The whole URL of a path, for messages. Raises ``Misconfigured`` for one that cannot be called."""
+        return self._target(path_or_url, None)
+
     def _target(self, path_or_url: str, query: Query | None) -> str:
         if path_or_url.lower().startswith(("http://", "https://")):
             url = urlunsplit(parsed(path_or_url, "path"))

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from connectors.rest.connector import Collect, CollectParameters, RestSettings
 from connectors.sdk import Arrival, NotSent, Receipt, Rejected
-from tests.connectors.sdk.http_peer import Peer, always, reply
+from tests.connectors.sdk.http_peer import Line, Peer, always, reply
 from tests.harness import MemoryContext
 
 Polled = tuple[list[Arrival], list[str]]
@@ -151,3 +152,95 @@ def test_what_cannot_be_stored_ends_the_poll() -> None:
         context.close()
 
     assert [arrival.raw for arrival in handed] == [b"1"]
+
+
+@pytest.mark.parametrize(
+    ("come_to", "overlap", "asked"),
+    [
+        ("2026-11-24T08:00:00Z", "5m", "2026-11-24T07%3A55%3A00Z"),
+        ("2026-11-24T00:00:00.25+01:00", "1s", "2026-11-23T23%3A59%3A59.25%2B01%3A00"),
+        ("2026-11-24 08:00:00", "1h", "2026-11-24+07%3A00%3A00"),
+        ("2026-11-24", "2d", "2026-11-22"),
+        (1000, "10", "990"),
+        ("1000", "10", "990"),
+        (None, "10", "first"),
+    ],
+)
+def test_the_overlap_asks_again_for_what_the_api_may_show_late(
+    polled: Callable[..., Polled], come_to: Any, overlap: str, asked: str
+) -> None:
+    """Written as the API writes its own values."""
+    since = {"field": "at", "query": "since", "first": "first", "overlap": overlap}
+
+    assert polled([], come_to, since=since)[1] == [f"/?since={asked}"]
+
+
+def test_what_the_overlap_brings_again_is_known_and_moves_the_poll_back_never(
+    polled: Callable[..., Polled],
+) -> None:
+    items = [{"id": "late", "seq": 95}, {"id": "A", "seq": 100}, {"id": "B", "seq": 101}]
+    since = {"field": "seq", "query": "after", "overlap": "10"}
+
+    arrivals, _ = polled(items, 100, id="id", since=since)
+
+    assert [(one.identity, one.cursor) for one in arrivals] == [("late 95", None), ("A 100", 100), ("B 101", 101)]
+
+
+@pytest.mark.parametrize(("come_to", "overlap"), [("ORD-7", "5m"), ("ORD-7", "5"), (100, "5m")])
+def test_an_overlap_that_cannot_be_taken_off_is_refused_with_what_to_do(
+    polled: Callable[..., Polled], come_to: Any, overlap: str
+) -> None:
+    with pytest.raises(Rejected, match="cannot be taken off") as refused:
+        polled([], come_to, since={"field": "at", "query": "since", "overlap": overlap})
+
+    assert "since.overlap" in refused.value.next_action
+
+
+def test_an_overlap_that_is_none_is_refused() -> None:
+    with pytest.raises(ValidationError, match="duration"):
+        CollectParameters.model_validate({"since": {"field": "at", "query": "since", "overlap": "five minutes"}})
+
+
+class Versioned:
+    """A list with an ETag that follows its content."""
+
+    def __init__(self) -> None:
+        self.items = [{"id": "A"}]
+
+    def __call__(self, line: Line) -> None:
+        for request in line:
+            tag = f'"{len(self.items)}"'
+            if request.headers.get("if-none-match") == tag:
+                line.send(reply(304, b"", ETag=tag))
+            else:
+                line.send(reply(200, json.dumps(self.items).encode(), ETag=tag, Last_Modified="yesterday"))
+
+
+def test_a_list_that_has_not_changed_is_not_sent_again() -> None:
+    api, stored, full = Versioned(), [], False
+
+    def accept(arrival: Arrival) -> Receipt:
+        if full:
+            raise NotSent("not stored: disk full")
+        stored.append(json.loads(arrival.raw)["id"])
+        return Receipt("accepted", "run1")
+
+    with Peer(api) as peer:
+        context = MemoryContext(RestSettings(url=peer.url, allow=["127.0.0.0/8"]), type="rest")
+
+        def poll(**parameters: Any) -> int:
+            return Collect().poll(CollectParameters(id="id", **parameters), context, accept)
+
+        assert [poll(), poll()] == [1, 0]
+        api.items.append({"id": "B"})
+        full = True
+        with pytest.raises(NotSent):
+            poll()
+        full = False
+        assert [poll(), poll(), poll(query={"status": "new"})] == [2, 0, 2]
+        context.close()
+
+    assert stored == ["A", "A", "B", "A", "B"]
+    asked = [request.headers.get("if-none-match") for request in peer.requests]
+    assert asked == [None, '"1"', '"1"', '"1"', '"2"', None]
+    assert peer.requests[1].headers["if-modified-since"] == "yesterday"

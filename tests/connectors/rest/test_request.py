@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,28 +15,6 @@ from tests.connectors.sdk.http_peer import Line, Peer, Script, always, reply
 from tests.harness import MemoryContext
 
 Ask = Callable[..., Any]
-
-
-@pytest.fixture
-def contexts() -> Iterator[Callable[..., MemoryContext]]:
-    made: list[MemoryContext] = []
-
-    def make(peer: Peer, **settings: Any) -> MemoryContext:
-        allowed = {"url": peer.url, "allow": ["127.0.0.0/8"], **settings}
-        made.append(MemoryContext(RestSettings(**allowed), type="rest", effect_key="r1n1"))
-        return made[-1]
-
-    yield make
-    for context in made:
-        context.close()
-
-
-@pytest.fixture
-def ask(contexts: Callable[..., MemoryContext]) -> Ask:
-    def run(peer: Peer, **parameters: Any) -> Any:
-        return Request().run(RequestParameters(**parameters), contexts(peer))
-
-    return run
 
 
 def paths(pages: dict[str, bytes]) -> Script:
