@@ -20,9 +20,7 @@ class Part(Model):
     """One field of a form, or one file."""
 
     name: str = Field(min_length=1, description="name of the form's field", examples=["document"])
-    content: Content = Field(
-        description="a stored blob, or text that is sent as UTF-8", examples=["=edi.content"]
-    )
+    content: Content = Field(description="a stored blob, or text that is sent as UTF-8", examples=["=edi.content"])
     file_name: str = Field(
         default="", description="name of the file; empty: the part is a plain field", examples=["order.pdf"]
     )

@@ -28,6 +28,9 @@ from connectors.sdk.xml import parse
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
 
+#: Name of the text of an element that has attributes too, or that is the whole request.
+TEXT = "_value_1"
+
 #: Faults of the sending side: the message was not acted on (SOAP 1.1 section 4.4.1, SOAP 1.2 part 1 section 5.4.6).
 _REFUSALS = frozenset({"Client", "Sender", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown"})
 _EXACT_INTEGER = 2**53
@@ -75,14 +78,17 @@ def write(operation: Any, body: Mapping[str, Any], headers: Mapping[str, Any]) -
     """The envelope for a zeep operation. Raises ``Misconfigured`` with the field that does not fit."""
     message = operation.input
     arguments: dict[str, Any] = {}
-    if message.body is not None:
+    alone: tuple[Any, ...] = ()
+    if message.body is not None and not isinstance(message.body.type, xsd.ComplexType):
+        alone = (_fitted_alone(message.body.type, body),)
+    elif message.body is not None:
         arguments = _fitted_root(message.body.type, body, "body")
     elif body:
         raise _does_not_fit("body", f"operation {operation.name} takes no body", "leave body out")
     if headers:
         arguments["_soapheaders"] = _fitted_root(message.header.type, headers, "headers")
     try:
-        envelope = operation.create(**arguments).content
+        envelope = operation.create(*alone, **arguments).content
     except ZeepError as error:
         raise _does_not_fit(_path(error), f"{operation.name}: {error.message}", _SEE) from error
     except (TypeError, ValueError, AttributeError, AssertionError, LookupError) as error:
@@ -188,6 +194,16 @@ def _fitted_root(type_: Any, value: Mapping[str, Any], path: str) -> dict[str, A
     fitted = _fitted(type_, value, path)
     assert isinstance(fitted, dict)
     return fitted
+
+
+def _fitted_alone(type_: Any, body: Mapping[str, Any]) -> Any:
+    """A request whose element holds text and no elements; ``value`` is another name for it."""
+    if set(body) not in ({TEXT}, {"value"}):
+        raise _does_not_fit(
+            "body", "the request holds one plain value and no elements", f'give it as {{"{TEXT}": value}}'
+        )
+    [(name, value)] = body.items()
+    return _fitted_text(type_, value, f"body.{name}")
 
 
 def _fitted(type_: Any, value: Any, path: str) -> Any:

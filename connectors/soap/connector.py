@@ -20,6 +20,7 @@ from connectors.sdk import (
 from connectors.sdk.http import HttpClient, HttpSettings
 from connectors.sdk.http_settings import doubts
 from connectors.soap import codec, wsdl
+from connectors.soap.library import Fetch
 from connectors.soap.transport import Peer
 
 
@@ -31,8 +32,13 @@ class SoapSettings(HttpSettings):
         examples=["https://erp.hospital.internal/purchasing"],
     )
     wsdl: str = Field(
-        description="URL or file of the WSDL; what it imports lies at the same origin or in the same folder",
-        examples=["https://erp.hospital.internal/purchasing?wsdl", "wsdl/purchasing.wsdl"],
+        description="URL or file of the WSDL, or a zip of it with what it imports, which else lies at the same"
+        " origin or in the same folder",
+        examples=[
+            "https://erp.hospital.internal/purchasing?wsdl",
+            "wsdl/purchasing.wsdl",
+            "wsdl/erp.zip#purchasing.wsdl",
+        ],
     )
     service: str = Field(default="", description="service of the WSDL; empty is the first", examples=["Purchasing"])
     port: str = Field(
@@ -89,7 +95,7 @@ class CallOperation(Call[CallParameters]):
         return peer.call(operation, codec.write(operation, body, parameters.headers))
 
 
-def operations(location: str, fetch: wsdl.Fetch = wsdl.no_network) -> list[wsdl.Outline]:
+def operations(location: str, fetch: Fetch = wsdl.no_network) -> list[wsdl.Outline]:
     """The operations of a WSDL; ``location`` is a file, or a URL that ``fetch`` gets. Raises
     ``Misconfigured`` for one that is missing, refused or not understood."""
     return wsdl.operations(wsdl.load(location, fetch))
@@ -152,5 +158,11 @@ def _with_reference(parameters: CallParameters, operation: Any, element: str) ->
 
 
 connector = Connector(
-    name="soap", title="SOAP", operations=(CallOperation,), settings=SoapSettings, check=check, doubts=doubts
+    name="soap",
+    title="SOAP",
+    operations=(CallOperation,),
+    settings=SoapSettings,
+    check=check,
+    doubts=doubts,
+    command="connectors.soap.command:command",
 )

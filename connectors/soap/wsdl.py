@@ -1,24 +1,17 @@
-"""WSDL 1.1 documents: loaded through the guarded parser, from one folder or one origin, and listed."""
+"""WSDL 1.1 documents: loaded through the guarded parser, from one folder, origin or bundle, and listed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from lxml import etree
 from zeep.exceptions import Error as ZeepError
 from zeep.settings import Settings as ZeepSettings
 from zeep.wsdl import Document
-from zeep.wsdl.bindings import Soap11Binding, Soap12Binding
 
 from connectors.sdk import Misconfigured
-from connectors.sdk.xml import XmlRefused, parse
-
-#: Bytes of a URL; raises errors of ``connectors.sdk.errors`` only.
-Fetch = Callable[[str], bytes]
+from connectors.soap.library import Fetch, Library, library
 
 #: What zeep raises for definitions it cannot follow: they come from outside and may be wrong in any way.
 _NOT_UNDERSTOOD = (
@@ -48,15 +41,20 @@ def no_network(url: str) -> bytes:
 
 
 def load(location: str, fetch: Fetch = no_network) -> Document:
-    """A WSDL from an ``http(s)://`` URL, by way of ``fetch``, or a file.
+    """A WSDL from an ``http(s)://`` URL, by way of ``fetch``, a file, or a zip of the WSDL with what it imports.
 
-    What it imports must lie in the same folder (or below it), or at the same origin. Raises ``Misconfigured``
-    (field ``wsdl``) for a document that is missing, refused, not well-formed or not understood, and whatever
-    ``fetch`` raises.
+    What it imports must lie in the same folder (or below it), at the same origin or in the same bundle, or be a
+    schema of the standards, which are shipped. Raises ``Misconfigured`` (field ``wsdl``) for a document that is
+    missing, refused, not well-formed or not understood, and whatever ``fetch`` raises.
     """
+    return loaded(location, library(location, fetch))
+
+
+def loaded(location: str, documents: Library) -> Document:
+    """As ``load``; ``location`` names it in messages."""
     settings = ZeepSettings(strict=True, forbid_dtd=True, forbid_entities=True, force_https=False)
     try:
-        return Document(location, cast(Any, _Library(location, fetch)), settings=settings)
+        return Document(documents.root, cast(Any, documents), settings=settings)
     except _NOT_UNDERSTOOD as error:
         raise Misconfigured(
             f"the WSDL {location} cannot be understood: {error or type(error).__name__}",
@@ -87,6 +85,16 @@ def find_port(document: Document, service: str = "", port: str = "") -> Any:
     return _named(chosen.ports, port, "port")
 
 
+def find_operation(document: Document, name: str, service: str = "", port: str = "") -> Any:
+    """Raises ``Misconfigured`` naming those there are."""
+    found = find_port(document, service, port).binding.all()
+    if name not in found:
+        raise Misconfigured(
+            f"the WSDL has no operation {name!r}", next_action=f"use one of: {', '.join(found)}", field="operation"
+        )
+    return found[name]
+
+
 def _named(there: dict[str, Any], name: str, field: str) -> Any:
     if name in there or (there and not name):
         return there[name] if name else next(iter(there.values()))
@@ -94,58 +102,4 @@ def _named(there: dict[str, Any], name: str, field: str) -> Any:
         f"the WSDL has no {field} {name!r}" if name else f"the WSDL has no SOAP {field}",
         next_action=f"use one of: {', '.join(there)}" if there else "check that it is the right WSDL",
         field=field,
-    )
-
-
-class _Library:
-    """Stands where zeep expects a transport: hands out documents, and sends nothing."""
-
-    binding_classes = (Soap11Binding, Soap12Binding)
-
-    def __init__(self, root: str, fetch: Fetch) -> None:
-        self._fetch = fetch
-        self._origin = _origin(root)
-        self._folder = None if self._origin else Path(root).resolve().parent
-
-    def load(self, location: str) -> bytes:
-        if self._origin is None:
-            data = self._read(location)
-        elif _origin(location) == self._origin:
-            data = self._fetch(location)
-        else:
-            raise _outside(location, f"the origin {'://'.join(self._origin)}")
-        try:
-            parse(data, what=f"the WSDL document {location}")
-        except XmlRefused as refused:
-            raise Misconfigured(
-                f"{refused.message} (line {refused.line})",
-                next_action=refused.next_action,
-                field="wsdl",
-            ) from refused
-        return data
-
-    def _read(self, location: str) -> bytes:
-        path = Path(location).resolve()
-        if _origin(location) or urlsplit(location).scheme == "file" or self._folder not in path.parents:
-            raise _outside(location, f"the folder {self._folder}")
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise Misconfigured(
-                f"the WSDL document {path} cannot be read: {error.strerror or error}",
-                next_action="correct the path, or put the file there",
-                field="wsdl",
-            ) from error
-
-
-def _origin(location: str) -> tuple[str, str] | None:
-    parts = urlsplit(location)
-    return (parts.scheme, parts.netloc) if parts.scheme in ("http", "https") else None
-
-
-def _outside(location: str, home: str) -> Misconfigured:
-    return Misconfigured(
-        f"the WSDL imports {location}, which lies outside {home}",
-        next_action="keep a copy of the imported document beside the WSDL and import it by its relative name",
-        field="wsdl",
     )
