@@ -8,7 +8,8 @@ from pydantic import Field
 
 from connectors.file.transport import LocalFolders
 from connectors.sdk import Accept, Call, Check, ConnectionContext, Connector, Context, Effect, Poll, Settings
-from connectors.sdk.files import CollectParameters, Delivered, DeliverParameters, Sightings, collect, deliver
+from connectors.sdk.collecting import CollectParameters, Sightings, collect
+from connectors.sdk.delivering import Delivered, DeliverParameters, deliver
 
 
 class FileSettings(Settings):

@@ -57,19 +57,21 @@ class LocalFolders:
         with self._folder(posixpath.dirname(path)) as handle:
             return _entry(handle, posixpath.basename(path))
 
-    def read(self, path: str, limit: int) -> bytes:
+    def read(self, path: str, limit: int, start: int = 0) -> bytes:
         with self._folder(posixpath.dirname(path)) as folder:
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             handle = os.open(posixpath.basename(path), flags, dir_fd=folder)
         with os.fdopen(handle, "rb") as file:
+            file.seek(start)
             return file.read(limit)
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: bytes, start: int = 0) -> None:
         with self._folder(posixpath.dirname(path)) as folder:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | (0 if start else os.O_CREAT | os.O_TRUNC)
             handle = os.open(posixpath.basename(path), flags, 0o640, dir_fd=folder)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.seek(start)
+            file.write(memoryview(data)[start:])
             file.flush()
             os.fsync(file.fileno())
 
@@ -106,4 +108,4 @@ def _entry(folder: int, name: str) -> Entry | None:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return Entry(name, found.st_size, found.st_mtime_ns, stat.S_ISREG(found.st_mode))
+    return Entry(name, found.st_size, found.st_mtime_ns, stat.S_ISREG(found.st_mode), stat.S_ISDIR(found.st_mode))

@@ -13,7 +13,8 @@ from connectors.sdk import (
     Effect,
     Poll,
 )
-from connectors.sdk.files import CollectParameters, Delivered, DeliverParameters, Sightings, collect, deliver
+from connectors.sdk.collecting import CollectParameters, Sightings, collect
+from connectors.sdk.delivering import Delivered, DeliverParameters, deliver
 from connectors.sftp.keys import public_key
 from connectors.sftp.settings import SftpSettings
 from connectors.sftp.transport import Pool
@@ -54,7 +55,7 @@ def _settings(context: ConnectionContext) -> SftpSettings:
 
 
 def _pool(context: ConnectionContext) -> Pool:
-    return context.resource("sftp.pool", lambda: Pool(_settings(context)), Pool.close)
+    return context.resource("sftp.pool", lambda: Pool(_settings(context), context.log), Pool.close)
 
 
 def check(context: ConnectionContext) -> Check:
@@ -62,7 +63,7 @@ def check(context: ConnectionContext) -> Check:
     settings = _settings(context)
     try:
         with _pool(context).session() as session:
-            count = len(session.entries(""))
+            count, weak = len(session.entries("")), session.weak
     except ConnectorError as error:
         return Check(False, error.message, error.next_action)
     except OSError as error:
@@ -74,7 +75,8 @@ def check(context: ConnectionContext) -> Check:
     return Check(
         True,
         f"signed in to {settings.host}:{settings.port} as {settings.user}, host key "
-        f"{public_key(settings.host_key).fingerprint} as pinned, {settings.root} can be listed: {count} names",
+        f"{public_key(settings.host_key).fingerprint} as pinned, {settings.root} can be listed: {count} names"
+        + (f"; weak and waived: {', '.join(weak)}" if weak else ""),
     )
 
 

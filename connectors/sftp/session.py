@@ -25,6 +25,8 @@ class Client(paramiko.SFTPClient):
     """Knows which extensions the server announced, and lists names that are not UTF-8."""
 
     extensions: frozenset[bytes] = frozenset()
+    #: A listing that does not end would fill the memory.
+    most_names = 500_000
 
     def _send_version(self) -> int:
         """INIT and VERSION with its extension pairs (draft-ietf-secsh-filexfer-02, section 4)."""
@@ -62,6 +64,8 @@ class Client(paramiko.SFTPClient):
                 found.append(
                     paramiko.SFTPAttributes._from_msg(answer, name.decode("utf-8", "surrogateescape"))  # type: ignore[attr-defined]
                 )
+            if len(found) > self.most_names:
+                raise paramiko.SFTPError(f"it lists more than {self.most_names} names in one folder")
         self._request(CMD_CLOSE, handle)  # type: ignore[attr-defined]
         return found
 
@@ -69,8 +73,11 @@ class Client(paramiko.SFTPClient):
 class Session:
     """Belongs to one thread at a time. ``alive`` turns false for good once the connection is lost."""
 
-    def __init__(self, where: str, transport: paramiko.Transport, client: Client, root: str) -> None:
+    def __init__(
+        self, where: str, transport: paramiko.Transport, client: Client, root: str, weak: tuple[str, ...] = ()
+    ) -> None:
         self.where = where
+        self.weak = weak
         self._transport = transport
         self._client = client
         self._root = root
@@ -131,22 +138,25 @@ class Session:
             except FileNotFoundError:
                 return None
 
-    def read(self, path: str, limit: int) -> bytes:
+    def read(self, path: str, limit: int, start: int = 0) -> bytes:
         with self._answers(), self._client.open(self._at(path), "rb") as file:
-            if limit > _CHUNK:
+            file.seek(start)
+            if limit > _CHUNK and not start:
                 file.prefetch(limit - 1, _PREFETCH)
             data = bytearray()
             while len(data) < limit and (chunk := file.read(min(_CHUNK, limit - len(data)))):
                 data += chunk
             return bytes(data)
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: bytes, start: int = 0) -> None:
         """Requests are pipelined; the last one is not, which makes paramiko look at every answer."""
-        with self._answers(), self._client.open(self._at(path), "wb") as file:
+        with self._answers(), self._client.open(self._at(path), "r+b" if start else "wb") as file:
+            last = max(start, len(data) - _CHUNK)
+            file.seek(start)
             file.set_pipelined(True)
-            file.write(data[:-_CHUNK])
+            file.write(data[start:last])
             file.set_pipelined(False)
-            file.write(data[-_CHUNK:])
+            file.write(data[last:])
 
     def replace(self, source: str, target: str) -> None:
         """Atomic where the server has ``posix-rename@openssh.com`` (OpenSSH PROTOCOL, section 4.3); elsewhere
@@ -190,5 +200,7 @@ class Session:
 
 
 def _entry(name: str, found: paramiko.SFTPAttributes) -> Entry:
-    regular = found.st_mode is None or stat.S_ISREG(found.st_mode)
-    return Entry(name, found.st_size or 0, (found.st_mtime or 0) * 1_000_000_000, regular)
+    mode = found.st_mode
+    regular = mode is None or stat.S_ISREG(mode)
+    folder = mode is not None and stat.S_ISDIR(mode)
+    return Entry(name, found.st_size or 0, (found.st_mtime or 0) * 1_000_000_000, regular, folder)

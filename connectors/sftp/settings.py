@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Self
+from typing import Literal, Self
 
 import paramiko
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from connectors.sdk import Duration, SecretStr, Settings
+from connectors.sdk import Duration, Model, SecretStr, Settings
 from connectors.sftp.keys import private_key, public_key
+
+
+class Waiver(Model):
+    """Weak algorithms that one old server may use, and why. Every sign-in that uses one is logged as a warning."""
+
+    algorithms: list[
+        Literal[
+            "aes256-cbc",
+            "aes192-cbc",
+            "aes128-cbc",
+            "3des-cbc",
+            "hmac-sha1",
+            "hmac-sha1-96",
+            "hmac-md5",
+            "hmac-md5-96",
+        ]
+    ] = Field(
+        min_length=1,
+        description="ciphers and MACs offered after all others, as SSH names them",
+        examples=[["aes256-cbc", "hmac-sha1"]],
+    )
+    reason: str = Field(
+        min_length=10,
+        description="who decided it, and until when it has to do",
+        examples=["their server is replaced in March; agreed with J. Doe, security"],
+    )
 
 
 class SftpSettings(Settings):
@@ -36,6 +62,13 @@ class SftpSettings(Settings):
     host_key: str = Field(
         description="the server's public key, one line; a server that shows another is refused",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5TrzJnCBkY0ZAW60yHZaxoOsKdrAs3lz2Y5wNGL4BC"],
+    )
+    waiver: Waiver | None = Field(
+        default=None,
+        description="weak algorithms for a server that has no others; by default it is refused",
+        examples=[
+            {"algorithms": ["aes256-cbc"], "reason": "their server is replaced in March; agreed with J. Doe"}
+        ],
     )
     root: str = Field(
         default="/",

@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
-from connectors.sdk import CredentialsRefused, Misconfigured, NotSent
+from connectors.sdk import CredentialsRefused, Log, Misconfigured, NotSent
 from connectors.sftp.keys import public_key
 from connectors.sftp.session import Client, Session
-from connectors.sftp.settings import SftpSettings
+from connectors.sftp.settings import SftpSettings, Waiver
 
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
 _MACS = (
@@ -35,6 +35,7 @@ _HOST_KEYS = (
     "rsa-sha2-512",
     "rsa-sha2-256",
 )
+_WRONG = "user, password or key is wrong"
 _LOG = "orderly.sftp"
 logging.getLogger(_LOG).addHandler(logging.NullHandler())
 
@@ -73,7 +74,7 @@ def _connect(settings: SftpSettings) -> socket.socket:
 
 def _shake_hands(transport: paramiko.Transport, settings: SftpSettings, where: str) -> None:
     pinned = public_key(settings.host_key)
-    _only_modern(transport, pinned)
+    _offer(transport, pinned, settings.waiver)
     limit = settings.connect_timeout.total_seconds()
     transport.banner_timeout = transport.handshake_timeout = limit
     transport.auth_timeout = transport.channel_timeout = limit
@@ -83,7 +84,8 @@ def _shake_hands(transport: paramiko.Transport, settings: SftpSettings, where: s
     except IncompatiblePeer as error:
         raise Misconfigured(
             f"{where} has no cipher, key exchange or host key algorithm that we accept: {error}",
-            next_action="have the server's owner enable current algorithms (AES-GCM or CTR, SHA-2, Ed25519)",
+            next_action="have the server's owner enable current algorithms (AES-GCM or CTR, SHA-2, Ed25519), or "
+            "set waiver with the weak ones and the reason",
         ) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise NotSent(
@@ -107,12 +109,14 @@ def _shown_key(transport: paramiko.Transport, limit: float) -> paramiko.PKey:
     return transport.get_remote_server_key()
 
 
-def _only_modern(transport: paramiko.Transport, pinned: paramiko.PKey) -> None:
-    """The pinned kind of host key is asked for first, so that a server with several shows that one."""
+def _offer(transport: paramiko.Transport, pinned: paramiko.PKey, waiver: Waiver | None) -> None:
+    """Nothing weak that is not waived. The pinned kind of host key is asked for first, so that a server with
+    several shows that one."""
+    weak = waiver.algorithms if waiver else []
     transport.set_log_channel(_LOG)
     options = transport.get_security_options()
-    options.ciphers = _CIPHERS
-    options.digests = _MACS
+    options.ciphers = _CIPHERS + tuple(name for name in weak if not name.startswith("hmac"))
+    options.digests = _MACS + tuple(name for name in weak if name.startswith("hmac"))
     options.kex = tuple(name for name in options.kex if not name.endswith("sha1"))
     kind = "rsa-sha2" if pinned.get_name() == "ssh-rsa" else pinned.get_name()
     options.key_types = tuple(sorted(_HOST_KEYS, key=lambda name: not name.startswith(kind)))
@@ -127,11 +131,13 @@ def _authenticate(transport: paramiko.Transport, settings: SftpSettings, where: 
         if settings.password is not None and not transport.is_authenticated():
             wanted = transport.auth_password(settings.user, settings.password.get_secret_value())
     except paramiko.BadAuthenticationType as error:
+        if settings.password is not None and "keyboard-interactive" in error.allowed_types:
+            raise _refused(where, _WRONG) from error  # it asked, and was given the password
         raise _refused(where, f"it takes {', '.join(error.allowed_types)}") from error
     except paramiko.AuthenticationException as error:
         if not transport.is_active() or "timeout" in str(error).lower():
             raise _lost(where, error) from error
-        raise _refused(where, "user, password or key is wrong") from error
+        raise _refused(where, _WRONG) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise _lost(where, error) from error
     if not transport.is_authenticated():
@@ -182,15 +188,25 @@ def _open(transport: paramiko.Transport, settings: SftpSettings, where: str) -> 
         ) from error
     except (EOFError, OSError) as error:
         raise _lost(where, error) from error
-    return Session(where, transport, client, settings.root)
+    return Session(where, transport, client, settings.root, _weak(transport))
+
+
+def _weak(transport: paramiko.Transport) -> tuple[str, ...]:
+    """Algorithms in use, in either direction, that only a waiver lets through. GCM needs no MAC."""
+    ciphers = {transport.local_cipher, transport.remote_cipher}  # type: ignore[attr-defined]
+    macs = {transport.local_mac, transport.remote_mac}  # type: ignore[attr-defined]
+    if all("gcm" in name for name in ciphers):
+        macs = set()
+    return tuple(sorted((ciphers | macs) - {*_CIPHERS, *_MACS}))
 
 
 class Pool:
     """Signed-in sessions of one connection; a thread has one for itself. Broken ones are replaced: one that
     was idle for ``fresh`` seconds is asked for a sign of life before it is used again."""
 
-    def __init__(self, settings: SftpSettings, fresh: float = 5.0) -> None:
+    def __init__(self, settings: SftpSettings, log: Log, fresh: float = 5.0) -> None:
         self._settings = settings
+        self._log = log
         self._fresh = fresh
         self._idle: list[tuple[float, Session]] = []
         self._lock = threading.Lock()
@@ -199,7 +215,7 @@ class Pool:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A live session for at most ``total_timeout``; then it is cut, and what it was doing fails as lost."""
-        session = self._take() or sign_in(self._settings)
+        session = self._take() or self._signed_in()
         cut = threading.Timer(self._settings.total_timeout.total_seconds(), session.cut)
         cut.daemon = True
         cut.start()
@@ -208,6 +224,17 @@ class Pool:
         finally:
             cut.cancel()
             self._give_back(session)
+
+    def _signed_in(self) -> Session:
+        session = sign_in(self._settings)
+        if session.weak and self._settings.waiver:
+            self._log.warning(
+                "sftp_weak_algorithms",
+                server=session.where,
+                algorithms=", ".join(session.weak),
+                waived_because=self._settings.waiver.reason,
+            )
+        return session
 
     def _take(self) -> Session | None:
         while True:

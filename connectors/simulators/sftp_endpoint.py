@@ -27,6 +27,7 @@ from paramiko.common import (
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
     OPEN_SUCCEEDED,
 )
+from paramiko.server import InteractiveQuery
 from paramiko.sftp import SFTP_FAILURE, SFTP_OK, SFTP_OP_UNSUPPORTED, SFTP_PERMISSION_DENIED
 
 _LOG = "orderly.simulators.sftp"
@@ -43,6 +44,8 @@ class Misbehaviour:
     disk_full: bool = False
     read_only: bool = False
     no_posix_rename: bool = False
+    asks_interactively: bool = False
+    answers_no_more_after_reads: int | None = None
     lists_also: list[str] = field(default_factory=list)
 
 
@@ -133,7 +136,16 @@ class _Door(paramiko.ServerInterface):
         self._endpoint = endpoint
 
     def get_allowed_auths(self, username: str) -> str:
-        return "password"
+        return "keyboard-interactive" if self._endpoint.wrong.asks_interactively else "password"
+
+    def check_auth_interactive(self, username: str, submethods: str) -> int | InteractiveQuery:
+        self._user = username
+        if not self._endpoint.wrong.asks_interactively:
+            return AUTH_FAILED
+        return InteractiveQuery("", "", ("Password: ", False))
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int:
+        return self.check_auth_password(self._user, responses[0] if responses else "")
 
     def check_auth_password(self, username: str, password: str) -> int:
         expected = f"{self._endpoint.user}\0{self._endpoint.password}".encode()
@@ -165,6 +177,14 @@ class _Handle(paramiko.SFTPHandle):
             self._files.hang_up()
         return answer
 
+    def read(self, offset: int, length: int) -> bytes | int:
+        wrong = self._files.endpoint.wrong
+        if wrong.answers_no_more_after_reads is not None:
+            if wrong.answers_no_more_after_reads == 0:
+                self._files.hung_up()
+            wrong.answers_no_more_after_reads -= 1
+        return super().read(offset, length)
+
     def stat(self) -> paramiko.SFTPAttributes:
         return paramiko.SFTPAttributes.from_stat(os.fstat(self._descriptor))
 
@@ -189,6 +209,10 @@ class _Files(paramiko.SFTPServerInterface):
 
     def hang_up(self) -> None:
         self._transport.close()
+
+    def hung_up(self) -> None:
+        """Waits until the other side has."""
+        self._transport.join()
 
     def _real(self, path: str) -> Path:
         """Raises ``PermissionError`` for a path that a symbolic link leads out of the root."""

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from connectors.sdk import Arrival, Call, Misconfigured, NotSent, Poll, Receipt, Rejected, Settings
-from connectors.sdk.files import CollectParameters, DeliverParameters
+from connectors.sdk.collecting import CollectParameters
+from connectors.sdk.delivering import DeliverParameters
 from tests.harness import MemoryContext
 
 
@@ -362,3 +363,191 @@ class FilesContract:
         """The same files would be collected for ever."""
         with pytest.raises(Misconfigured, match="archived where they are collected"):
             place.collect(Door(), archive="out/")
+
+    @pytest.mark.parametrize("again", ["whole", "started", "other"])
+    def test_a_large_file_goes_on_where_it_was_cut_off(self, place: Place, again: str) -> None:
+        """What is there is compared in samples; bytes of something else are written anew."""
+        content = "".join(f"{number:015d}\n" for number in range(6 * 1024 * 1024 // 16))
+        part = place.folder / "in/.orderly-k1.part"
+        left = {"whole": content, "started": content[: 3 * 1024 * 1024 + 7], "other": "x" * (2 * 1024 * 1024)}[
+            again
+        ]
+        part.write_text(left)
+        kept = part.stat().st_ino
+
+        place.deliver("/in/1.edi", content)
+
+        assert (place.folder / "in/1.edi").read_text() == content
+        assert (place.folder / "in/1.edi").stat().st_ino == kept
+        assert place.names("in") == ["1.edi"]
+
+    def test_what_is_there_of_a_large_file_is_not_sent_again(self, place: Place) -> None:
+        """A byte between two samples shows it: it is the one that was there."""
+        content = "a" * (5 * 1024 * 1024)
+        part = place.folder / "in/.orderly-k1.part"
+        part.write_text("a" * 500_000 + "b" + "a" * 2_000_000)
+
+        place.deliver("/in/1.edi", content)
+
+        assert (place.folder / "in/1.edi").read_text().count("b") == 1
+
+    @pytest.mark.parametrize("collision", ["replace", "same"])
+    def test_a_checksum_file_follows_the_file(self, place: Place, collision: str) -> None:
+        """As coreutils check it; a repeat writes it too, where a crash left it out."""
+        place.deliver("/in/1.edi", "hello", collision=collision)
+        place.deliver("/in/1.edi", "hello", collision=collision, checksum="sha256")
+
+        digest = hashlib.sha256(b"hello").hexdigest()
+        assert (place.folder / "in/1.edi.sha256").read_text() == f"{digest}  1.edi\n"
+        assert place.names("in") == ["1.edi", "1.edi.sha256"]
+
+    def test_subfolders_are_looked_into_as_deep_as_asked(self, place: Place) -> None:
+        """The archive mirrors them, and is not collected itself; hidden folders are left alone."""
+        for folder in ("a/b", "a/b/c", ".hidden"):
+            (place.folder / "out" / folder).mkdir(parents=True)
+            (place.folder / "out" / folder / "1.edi").write_text(folder)
+        doors = [Door(), Door(), Door()]
+
+        for door, depth in zip(doors, (1, 2, 8), strict=True):
+            place.collect(door, depth=depth)
+
+        assert [[arrival.headers["path"] for arrival in door.arrivals] for door in doors] == [
+            [],
+            ["/out/a/b/1.edi"],
+            ["/out/a/b/c/1.edi"],
+        ]
+        assert place.names("out/archive/a/b") == ["1.edi"]
+
+    def test_a_file_waits_for_its_done_file(self, place: Place) -> None:
+        """Which is no file to collect itself, and goes away with it: it would vouch for the next of that name."""
+        (place.folder / "out/1.edi").write_text("one")
+        (place.folder / "out/2.edi").write_text("two")
+        (place.folder / "out/2.ok").touch()
+        door = Door()
+
+        place.collect(door, done_file="{stem}.ok")
+
+        assert door.names == ["2.edi"]
+        assert place.names("out") == ["1.edi"]
+        assert place.names("out/archive") == ["2.edi"]
+
+    @pytest.mark.parametrize("done_file", ["done", "{name}", "../{name}.ok", "{name}{stem}", "{other}.ok"])
+    def test_a_done_file_that_cannot_be_one_is_refused(self, done_file: str) -> None:
+        """It needs one placeholder, and something beside it."""
+        with pytest.raises(ValueError, match="done_file"):
+            CollectParameters.model_validate({"folder": "/out", "delete": True, "done_file": done_file})
+
+    def test_a_file_without_its_end_waits(self, place: Place) -> None:
+        """A partner who stopped writing for longer than ``stable`` has not finished."""
+        file = place.folder / "out/1.edi"
+        header = f"ISA*00*{' ' * 10}*00*{' ' * 10}*ZZ*{'A' * 15}*ZZ*{'B' * 15}*261124*0800*U*00401*000000001*0*T*>~"
+        file.write_text(header + "GS*PO*A*B*20261124*0800*1*X*004010~")
+        door = Door()
+
+        early = place.collect(door, envelope=True)
+        file.write_text(file.read_text() + "GE*0*1~IEA*1*000000001~\n")
+        whole = place.collect(door, envelope=True)
+
+        assert (early, whole) == (0, 1)
+        assert door.arrivals[0].raw.endswith(b"IEA*1*000000001~\n")
+
+    @pytest.mark.parametrize("missing", [{"done_file": "{name}.ok"}, {"envelope": True}])
+    def test_a_file_that_does_not_become_whole_is_told(self, place: Place, missing: dict[str, Any]) -> None:
+        """Past ``patience`` the poll fails with its name; the others are collected."""
+        (place.folder / "out/1.edi").write_text("ISA*00*")
+        (place.folder / "out/2.txt").write_text("two")
+        (place.folder / "out/2.txt.ok").touch()
+        door = Door()
+
+        place.collect(door, patience="1h", **missing)
+        place.clock.now += timedelta(hours=1, seconds=1)
+        (place.folder / "out/2.txt").write_text("two more")
+        (place.folder / "out/2.txt.ok").touch()
+        with pytest.raises(Rejected, match=r"/out/1\.edi .* is not taken: its .* is not there"):
+            place.collect(door, patience="1h", **missing)
+
+        assert "2.txt" in door.names
+        assert (place.folder / "out/1.edi").exists()
+
+    def test_a_claimed_file_is_taken_by_one_of_two(self, place: Place) -> None:
+        """While one system has it, another that polls the same folder does not see it."""
+        (place.folder / "out/1.edi").write_bytes(b"ISA*00~")
+        other, door = Door(), Door()
+        counts: list[int] = []
+        seen: list[list[str]] = []
+
+        def meanwhile() -> None:
+            seen.append(place.names("out"))
+            counts.append(place.collect(other, claim="15m"))
+
+        door.meanwhile = meanwhile
+        counts.append(place.collect(door, claim="15m"))
+
+        assert counts == [0, 1]
+        assert [name.partition("claim-")[0] for name in seen[0]] == [".orderly-"]
+        assert door.names == ["1.edi"] and other.names == []
+        assert door.arrivals[0].headers["path"] == "/out/1.edi"
+        assert place.names("out/archive") == ["1.edi"]
+
+    def test_a_claimed_file_that_could_not_be_stored_gets_its_name_back(self, place: Place) -> None:
+        """Nothing was stored, so nothing happened."""
+        (place.folder / "out/1.edi").write_bytes(b"ISA*00~")
+        door = Door()
+        door.full = True
+
+        with pytest.raises(NotSent, match="disk is full"):
+            place.collect(door, claim="15m")
+
+        assert place.names("out") == ["1.edi"]
+
+    def test_a_claim_that_a_crash_left_is_taken_over_when_it_is_old(self, place: Place) -> None:
+        """It comes with the sender's name, so that the door knows it for the same file."""
+        file = place.folder / "out/.orderly-claim-0123456789ab-1.edi"
+        file.write_bytes(b"ISA*00~")
+        os.utime(file, (1_764_000_000, 1_764_000_000))
+        door = Door()
+
+        fresh = place.collect(door, claim="15m", glob="*.edi")
+        place.clock.now += timedelta(minutes=15)
+        old = place.collect(door, claim="15m", glob="*.edi")
+
+        assert (fresh, old) == (0, 1)
+        digest = hashlib.sha256(b"ISA*00~").hexdigest()
+        assert door.arrivals[0].identity == f"1.edi/7/1764000000000000000/sha256:{digest}"
+        assert place.names("out/archive") == ["1.edi"]
+
+    def test_a_file_stored_as_an_exception_goes_to_the_folder_for_errors(self, place: Place) -> None:
+        """Others go to the archive."""
+        door = Door()
+        for state in ("excepted", "accepted"):
+            (place.folder / f"out/{state}.edi").write_text(state)
+            door.state = state
+            place.collect(door, errors="/out/errors")
+
+        assert place.names("out/errors") == ["excepted.edi"]
+        assert place.names("out/archive") == ["accepted.edi"]
+
+    def test_names_as_long_as_they_may_be_are_archived_beside_one_another(self, place: Place) -> None:
+        """The hash behind the name takes the place of its end."""
+        name = "n" * 251 + ".edi"
+        door = Door()
+        for content in (b"one", b"two"):
+            (place.folder / "out" / name).write_bytes(content)
+            place.collect(door)
+
+        assert door.names == [name, name]
+        assert {(place.folder / "out/archive" / kept).read_bytes() for kept in place.names("out/archive")} == {
+            b"one",
+            b"two",
+        }
+
+    def test_files_that_cannot_be_taken_do_not_use_up_the_maximum(self, place: Place) -> None:
+        """They are told, and the others have their turn."""
+        (place.folder / "out/1.edi").write_bytes(b"x" * 11)
+        (place.folder / "out/2.edi").write_bytes(b"x")
+        door = Door()
+
+        with pytest.raises(Rejected, match="11 bytes"):
+            place.collect(door, largest=10, maximum=1)
+
+        assert door.names == ["2.edi"]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
+import structlog
 
 from connectors.sdk import NotSent, OutcomeUnknown, Rejected
+from connectors.sdk.collecting import CollectParameters, Sightings, collect
+from connectors.sdk.files import Entry
 from connectors.sftp.connector import Collect, Deliver
 from connectors.sftp.transport import Pool
 from connectors.simulators.sftp_endpoint import SftpEndpoint
@@ -158,7 +162,7 @@ def test_an_idle_session_that_the_server_dropped_is_replaced_unnoticed(
     endpoint: SftpEndpoint, settings: SettingsOf
 ) -> None:
     """It is asked for a sign of life, so nobody's delivery fails for it."""
-    pool = Pool(settings(), fresh=0)
+    pool = Pool(settings(), structlog.get_logger(), fresh=0)
     with pool.session() as first:
         first.entries("in")
 
@@ -174,7 +178,7 @@ def test_an_idle_session_that_the_server_dropped_is_replaced_unnoticed(
 
 def test_threads_do_not_share_a_session(settings: SettingsOf) -> None:
     """Answers of one SFTP session belong to one request after the other."""
-    pool = Pool(settings())
+    pool = Pool(settings(), structlog.get_logger())
 
     with pool.session() as one, pool.session() as two:
         assert one is not two
@@ -186,7 +190,7 @@ def test_threads_do_not_share_a_session(settings: SettingsOf) -> None:
 
 def test_work_that_takes_longer_than_the_total_timeout_is_cut(settings: SettingsOf) -> None:
     """However steadily the server drips: the whole delivery has one deadline."""
-    pool = Pool(settings(total_timeout="200ms"))
+    pool = Pool(settings(total_timeout="200ms"), structlog.get_logger())
     ended = threading.Event()
 
     with pool.session() as session:
@@ -199,3 +203,54 @@ def test_work_that_takes_longer_than_the_total_timeout_is_cut(settings: Settings
     pool.close()
 
     assert "total_timeout is over" in told
+
+
+def test_a_server_that_stops_answering_in_the_middle_of_a_file_ends_the_poll(
+    endpoint: SftpEndpoint, settings: SettingsOf
+) -> None:
+    """After two reads it says nothing more: the file was not handed over, and stays."""
+    (endpoint.root / "out/1.edi").write_text(BIG)
+    endpoint.wrong.answers_no_more_after_reads = 2
+    place = Place(settings(total_timeout="1s"), endpoint.root, Collect(), Deliver())
+    door = Door()
+
+    with pytest.raises(NotSent, match="connection lost"):
+        place.collect(door)
+    left = list(door.arrivals)
+    endpoint.wrong.answers_no_more_after_reads = None
+    place.collect(door)
+    place.close()
+
+    assert left == []
+    assert [arrival.raw for arrival in door.arrivals] == [BIG.encode()]
+
+
+def test_a_listing_that_does_not_end_is_cut(endpoint: SftpEndpoint, settings: SettingsOf) -> None:
+    """It would fill the memory."""
+    endpoint.wrong.lists_also = [f"{number}.edi" for number in range(30)]
+    pool = Pool(settings(), structlog.get_logger())
+
+    with pool.session() as session:
+        session._client.most_names = 20
+        with pytest.raises(ConnectionError, match="more than 20 names"):
+            session.entries("out")
+    pool.close()
+
+
+def test_a_poll_over_more_names_than_it_looks_at_is_refused() -> None:
+    """Whoever left them there has to clear them away; the memory is not ours to fill."""
+
+    class Full:
+        where = "a folder"
+
+        def entries(self, folder: str) -> list[Entry]:
+            return [Entry("1.edi", 1, 1)] * 200_001
+
+        def make_folder(self, path: str) -> None:
+            pass
+
+    parameters = CollectParameters(folder="/out", archive="/done")
+    with pytest.raises(Rejected, match="more than 200000 names") as refused:
+        collect(Full(), parameters, Sightings(), datetime.now(UTC), Door(), structlog.get_logger())  # type: ignore[arg-type]
+
+    assert "clear the folder" in refused.value.next_action

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import PrivateFormat
@@ -180,6 +181,68 @@ def test_a_server_with_weak_algorithms_only_is_refused(tmp_path: Path) -> None:
         weak.stop()
 
     assert "AES-GCM" in refused.value.next_action
+
+
+@pytest.mark.sshd
+def test_a_waiver_lets_one_old_server_in_and_every_sign_in_is_logged(
+    tmp_path: Path, client_key: Ed25519PrivateKey
+) -> None:
+    """The reason stands beside the algorithms; ``check`` tells them too."""
+    weak = sshd.start(
+        tmp_path,
+        Ed25519PrivateKey.generate(),
+        "Ciphers aes256-cbc",
+        "MACs hmac-sha1",
+        authorized=sshd.line(client_key),
+    )
+    reason = "their server is replaced in March"
+    waiver = {"algorithms": ["aes256-cbc", "hmac-sha1"], "reason": reason}
+    context = MemoryContext(_settings(weak, sshd.armour(client_key), waiver=waiver, root=str(tmp_path)))
+    assert connector.check is not None
+
+    with structlog.testing.capture_logs() as logged:
+        told = connector.check(context)
+    context.close()
+    weak.stop()
+
+    assert told.ok and told.message.endswith("weak and waived: aes256-cbc, hmac-sha1")
+    [entry] = [entry for entry in logged if entry["event"] == "sftp_weak_algorithms"]
+    assert (entry["log_level"], entry["algorithms"], entry["waived_because"]) == (
+        "warning",
+        "aes256-cbc, hmac-sha1",
+        reason,
+    )
+
+
+@pytest.mark.sshd
+def test_a_waiver_that_a_server_does_not_need_is_not_used(real: Place) -> None:
+    """Weak algorithms are offered last."""
+    waiver = {"algorithms": ["3des-cbc", "hmac-md5"], "reason": "nobody remembers why"}
+    settings = SftpSettings.model_validate({**real.settings.model_dump(), "waiver": waiver})
+    session = sign_in(settings)
+    session.close()
+
+    assert session.weak == ()
+
+
+def test_a_waiver_needs_a_reason(settings: SettingsOf) -> None:
+    """Whoever finds it later has to know what it waits for."""
+    with pytest.raises(ValidationError, match="reason"):
+        settings(waiver={"algorithms": ["aes256-cbc"], "reason": ""})
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "wr0ng-one"])
+def test_a_password_is_also_given_to_a_server_that_asks_for_it(
+    endpoint: SftpEndpoint, settings: SettingsOf, password: str
+) -> None:
+    """keyboard-interactive (RFC 4256), as sshd has it with PAM. A wrong one is refused credentials, not a failure."""
+    endpoint.wrong.asks_interactively = True
+
+    if password == PASSWORD:
+        sign_in(settings()).close()
+    else:
+        with pytest.raises(CredentialsRefused, match="user, password or key is wrong"):
+            sign_in(settings(password=password))
 
 
 def test_settings_without_anything_to_sign_in_with_are_refused(settings: SettingsOf) -> None:
