@@ -1,0 +1,1 @@
+"""CSV: lines of separated values to JSON and back."""
