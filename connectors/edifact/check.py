@@ -61,7 +61,12 @@ def _oddities(segment: Segment, index: int, place: Place) -> Iterator[Fault]:
         text = f"segment {name} holds bytes the character set does not have; read as {segment['encoding']}"
         yield fault("characters_undecodable", text, place, **where)
     if segment.get("unterminated"):
-        yield fault("segment_unterminated", f"the last segment, {name}, has no terminator", place, **where)
+        yield fault(
+            "segment_unterminated",
+            f"segment {name}, where the file or the interchange ends, has no terminator",
+            place,
+            **where,
+        )
     if segment.get("glue", "").strip():
         yield fault("empty_segment", f"an empty segment stands before {name}", place, **where)
 

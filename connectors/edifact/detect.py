@@ -15,6 +15,8 @@ _LOOK_AHEAD = 1_024
 _UNA = 9
 _SERVICE = re.compile(f"[{BLANK}]*(UN[BGH])")
 _LINES = re.compile(r"UNB\+[^'\r\n]{1,800}([\r\n])[\r\n]*UN[GH]\+")
+_USUAL_SYNTAX, _USUAL_DATE = re.compile("[A-Z]{4}[1-4]"), re.compile("[0-9]{6}([0-9]{2})?:[0-9]{4}")
+_FOLLOWS = re.compile(f"[{BLANK}]*UN[GHZ][^A-Za-z0-9]")
 _BOM = "\xef\xbb\xbf"
 _LEADING = re.compile(f"(?:{_BOM})?[{BLANK}]*")
 _POSSIBLE = re.compile(r"(?<![A-Za-z0-9])UN(?:A|B[^A-Za-z0-9\s])")
@@ -57,6 +59,8 @@ def following(window: Window, limit: int) -> tuple[str, Beginning | None]:
 
     Raises ``EdifactError`` for text past the limit.
     """
+    if (found := at(window)) is not None:
+        return "", found
     parts: list[str] = []
     while True:
         possible = _POSSIBLE.search(window.text, window.at)
@@ -90,6 +94,27 @@ def at(window: Window, *, is_first: bool = False) -> Beginning | None:
         raise EdifactError(
             error.message, position=window.position, code=error.code, next_action=error.next_action
         ) from None
+
+
+def glued(text: str, separator: str) -> bool:
+    """Whether an interchange begins with this text, which stands in the midst of a segment whose end was lost.
+
+    Data may hold the letters UNB, so more is asked than at the beginning of a segment: syntax, sender, receiver,
+    date and time; where it has another separator than the segment, which might quote one, what may follow too.
+    """
+    try:
+        found = _una(text, False) if text.startswith("UNA") else _plain(text, False)
+    except EdifactError:
+        return False
+    if found is None or not found.has_header or not _USUAL_SYNTAX.fullmatch(found.syntax_id + found.syntax_version):
+        return False
+    signs = found.delimiters
+    header, _, behind = text[text.index("UNB") :].partition(signs.segment)
+    elements = header.split(signs.element)
+    if len(elements) < 6 or not (elements[2] and elements[3]):
+        return False
+    is_dated = _USUAL_DATE.fullmatch(elements[4].replace(signs.component, ":")) is not None
+    return is_dated and (signs.element == separator or _FOLLOWS.match(behind) is not None)
 
 
 def _una(text: str, is_first: bool) -> Beginning | None:

@@ -44,7 +44,10 @@ class GroupEnds:
 
 @dataclass(frozen=True, slots=True)
 class InterchangeEnds:
+    """UNZ, or None where it is missing. ``position`` is the byte of the file behind it, where that is known."""
+
     trailer: Segment | None
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,10 @@ def gathered(events: Iterable[Event]) -> Document:
                 assert group is not None
                 group["trailer"] = trailer
                 group = None
-            case InterchangeEnds(trailer):
+            case InterchangeEnds(trailer, position):
                 interchange["trailer"] = trailer
+                if position is not None:
+                    interchange["ends_at"] = position
             case Rest(text):
                 document["trailing"] = text
     return document
@@ -106,6 +111,6 @@ def events_of(document: Document) -> Iterator[Event]:
             yield from map(LooseSegment, group["segments"])
             yield from map(MessageRead, group["messages"])
             yield GroupEnds(group["trailer"])
-        yield InterchangeEnds(interchange["trailer"])
+        yield InterchangeEnds(interchange["trailer"], interchange.get("ends_at"))
     if document["trailing"]:
         yield Rest(document["trailing"])

@@ -27,7 +27,7 @@ from connectors.edifact.fields import check_segment
 from connectors.edifact.lossless import Document, Interchange, Message, Segment, text_of
 from connectors.edifact.named import directory, header_of, message_type
 from connectors.edifact.values import Repertoire
-from connectors.sdk.edi import NOWHERE, Fault, Place
+from connectors.sdk.edi import NOWHERE, Fault, Place, cut_off
 from connectors.sdk.edi_numbers import Numbers, is_digits
 
 _DECLARED_VERSIONS = ("1", "2", "3", "4")
@@ -80,8 +80,8 @@ class _Examining:
                 self._loose(segment)
             case GroupEnds(trailer):
                 yield self._end_group(trailer)
-            case InterchangeEnds(trailer):
-                self._end(trailer)
+            case InterchangeEnds(trailer, position):
+                self._end(trailer, position)
             case Rest(text):
                 if self._done is not None and text.strip(BLANK):
                     self._note(self._done, "interchange_text_outside", _outside(text), self._done.place)
@@ -238,7 +238,7 @@ class _Examining:
             self._note(group, "group_count", message, place, segment_id="UNE", element=1)
         return group
 
-    def _end(self, trailer: Segment | None) -> None:
+    def _end(self, trailer: Segment | None, position: int | None) -> None:
         one = self._opened()
         self._open, self._done = None, one
         if self._named_groups and self._bare:
@@ -248,7 +248,7 @@ class _Examining:
             self._note(one, "interchange_empty", "the interchange holds no message", one.place)
         if trailer is None:
             which = f"interchange {one.control_reference}" if one.control_reference else "the interchange"
-            message = f"{which} has no UNZ: the file is cut off, or its end was lost"
+            message = cut_off(f"{which} has no UNZ", position)
             self._note(one, "interchange_trailer_missing", message, one.place, segment_id="UNZ")
             return
         place = one.place.within("/trailer")

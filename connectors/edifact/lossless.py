@@ -21,7 +21,8 @@ class Segment(TypedDict):
     ``glue`` is the text before the tag, where it differs from the interchange's. ``raw`` is the segment as
     received where writing its elements gives something else (needless release characters, wrapped lines); it
     is written as long as the elements are what it says. ``encoding`` is how this segment's bytes were read
-    where the interchange's character set does not fit. ``unterminated``: the file ends in it.
+    where the interchange's character set does not fit. ``unterminated``: the file ends in it, or
+    another interchange begins.
     """
 
     id: str
@@ -65,7 +66,8 @@ class Interchange(TypedDict):
     """UNB to UNZ; ``segments`` are those between UNB and the first UNG or UNH.
 
     ``before`` is the text (as Latin-1) that stands before UNA or UNB, ``una`` the six characters after UNA or
-    None, ``glue`` what stands before each segment but UNB. ``header`` is None where there is no UNB.
+    None, ``glue`` what stands before each segment but UNB. ``header`` is None where there is no UNB. ``ends_at`` is
+    the byte of the file behind it, when it was read; nothing is written of it.
     """
 
     before: str
@@ -78,6 +80,7 @@ class Interchange(TypedDict):
     segments: list[Segment]
     groups: list[Group]
     trailer: Segment | None
+    ends_at: NotRequired[int]
 
 
 class Document(TypedDict):

@@ -73,10 +73,10 @@ class Placing:
         else:
             self._trailer = segment
 
-    def end(self) -> Iterator[Event]:
-        """At UNZ or where the interchange breaks off."""
+    def end(self, position: int) -> Iterator[Event]:
+        """At UNZ or where the interchange breaks off, before this byte."""
         yield from self._close_group(None)
-        yield InterchangeEnds(self._trailer)
+        yield InterchangeEnds(self._trailer, position)
 
     def _open_group(self, header: Segment | None) -> Iterator[Event]:
         yield from self._close_group(None)

@@ -42,8 +42,8 @@ def lossless(events: Iterable[Event], to: Spool) -> None:
                 printing.begin_group(header)
             case GroupEnds(trailer):
                 printing.end_group(trailer)
-            case InterchangeEnds(trailer):
-                printing.end_interchange(trailer)
+            case InterchangeEnds(trailer, position):
+                printing.end_interchange(trailer, position)
             case Rest(text):
                 trailing = text
     printing.end()

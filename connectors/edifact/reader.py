@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from connectors.edifact import detect
 from connectors.edifact.batch import Batch, cut
 from connectors.edifact.charsets import checked, decode, encoding_of
 from connectors.edifact.detect import BLANK, Beginning
+from connectors.edifact.errors import EdifactError
 from connectors.edifact.events import Event, InterchangeBegins, Rest, gathered
 from connectors.edifact.limits import Limits, past
 from connectors.edifact.lossless import Document, Interchange, Segment
@@ -15,6 +17,7 @@ from connectors.edifact.placing import SERVICE, Placing
 from connectors.edifact.segment import Signs
 from connectors.edifact.window import Window, blocks
 
+_MARK = re.compile("UN[AB]")
 _BEGINNINGS = frozenset(("UNA", "UNB"))
 _LOOKED_AT = SERVICE | _BEGINNINGS
 _LINE_ENDS = str.maketrans("", "", "\r\n")
@@ -58,7 +61,10 @@ def stream(
 
 
 class _Reading:
-    """One interchange being read. ``left`` is text that was read and belongs to none of its segments."""
+    """One interchange being read. ``left`` is text that was read and belongs to none of its segments.
+
+    ``_stop`` is the byte at which another begins, once that is seen.
+    """
 
     def __init__(
         self, window: Window, before: str, beginning: Beginning, limits: Limits, encoding: str | None
@@ -71,6 +77,7 @@ class _Reading:
         self._blank = "".join(one for one in BLANK if one not in beginning.delimiters.characters())
         self._has_header, self._read, self._ended = beginning.has_header, 0, False
         self._is_decoded = self._is_long = False
+        self._stop: int | None = None
         self._first: Segment | None = None
         self._placing = Placing(limits)
         self._tree: Interchange = {
@@ -88,17 +95,52 @@ class _Reading:
 
     def events(self) -> Iterator[Event]:
         """Up to UNZ, the beginning of another interchange, or the end of the stream."""
-        window, signs = self._window, self._signs
+        window = self._window
         window.restart()
         if self._tree["una"] is not None:
             window.at += 9
-        while not self._ended and (text := window.batch(signs.terminator, signs.release)):
+        while not self._ended and (text := self._batch()):
             yield from self._events_of(text)
         if not self._ended:
             yield from self._unterminated()
         if self._read < 2:
             yield from self._begin()
-        yield from self._placing.end()
+        yield from self._placing.end(window.position - len(self.left))
+
+    def _batch(self) -> str:
+        """The next text that ends in a terminator of this interchange; empty where it has no more."""
+        window, signs = self._window, self._signs
+        if self._stop is not None:
+            return ""
+        try:
+            text = window.batch(signs.terminator, signs.release)
+        except EdifactError:
+            window.start = window.at
+            if self._glued(window.text[window.at : window.at + self._limits.segment]) < 0:
+                raise
+            text = ""
+        else:
+            window.start = window.at - len(text)
+            glued = self._glued(text or window.text[window.at :])
+            if text and glued >= 0:
+                window.at = window.start
+                window.at = window.last(signs.terminator, signs.release, window.start + glued)
+                text = window.text[window.start : window.at]
+        return text
+
+    def _glued(self, text: str) -> int:
+        """Where in text that begins at the window's ``start`` another interchange begins, be it in the midst of a
+        segment, which is noted; -1: nowhere."""
+        if "UNB" not in text and "UNA" not in text:
+            return -1
+        window, element = self._window, self._signs.element
+        for found in _MARK.finditer(text):
+            at = found.start()
+            is_own = not self._read and not text[:at].strip(self._blank)
+            if not is_own and detect.glued(window.behind(window.start + at), element):
+                self._stop = window.offset + window.start + at
+                return at
+        return -1
 
     def _events_of(self, text: str) -> Iterator[Event]:
         """Of a batch up to the end of the interchange; the window stands behind it.
@@ -248,12 +290,15 @@ class _Reading:
 
     def _unterminated(self) -> Iterator[Event]:
         window = self._window
-        rest = window.text[window.at :]
+        end = len(window.text) if self._stop is None else self._stop - window.offset
+        rest = window.text[window.at : end]
         body = rest.lstrip(self._blank)
         if not body:
             return
-        window.at = len(window.text)
-        segment = self._one(body, rest[: len(rest) - len(body)])
+        window.at = end
+        whole = body.rstrip("".join(one for one in self._blank if one != " ")) or body
+        segment = self._one(whole, rest[: len(rest) - len(body)])
+        self.left = body[len(whole) :]
         segment["unterminated"] = True
         yield from self._placed(segment)
 

@@ -84,6 +84,17 @@ class Window:
             cut = self.text.rfind(terminator, self.at, cut)
         return cut
 
+    def last(self, terminator: str, release: str, end: int) -> int:
+        """Behind the last terminator from ``at`` to ``end`` that is not released, else ``at``."""
+        return max(self._last(terminator, release, end) + 1, self.at)
+
+    def behind(self, place: int, length: int = 1_024) -> str:
+        """So many characters, or as many as there are, from a place after ``start``, from where on all is kept."""
+        ahead, read, self.at = place - self.start, self.at - self.start, self.start
+        self.has(ahead + length)
+        self.start, self.at = self.at, self.at + read
+        return self.text[self.start + ahead : self.start + ahead + length]
+
     def limit(self, length: int, at: int) -> None:
         """Raises ``EdifactError`` where a segment that begins at this place of the text is too long."""
         if length > self._limits.segment + 1:

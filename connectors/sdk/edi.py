@@ -65,6 +65,12 @@ class Fault:
         return {key: value for key, value in whole.items() if value is not None}
 
 
+def cut_off(what: str, position: int | None) -> str:
+    """What is said of an interchange whose end is missing. ``position`` is the byte of the file behind it."""
+    where = "" if position is None else f" at byte {position}"
+    return f"{what}: it breaks off{where}, or its end was lost; ask the sender to send it again, whole"
+
+
 class Judged:
     """Whatever has faults of its own."""
 

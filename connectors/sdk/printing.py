@@ -8,6 +8,8 @@ from typing import Any
 from connectors.sdk.edi import Fault
 from connectors.sdk.spool import Spool
 
+_NOTHING: Mapping[str, Any] = {}
+
 
 class LosslessPrinting:
     """``_lists`` are the names of the lists that are open, one for each interchange and group that is open."""
@@ -44,9 +46,10 @@ class LosslessPrinting:
         self._go_on_with(self._documents)
         self._trailer(trailer)
 
-    def end_interchange(self, trailer: Mapping[str, Any] | None) -> None:
+    def end_interchange(self, trailer: Mapping[str, Any] | None, ends_at: int | None) -> None:
+        """``ends_at`` is the byte behind it, where that is known."""
         self._go_on_with("groups")
-        self._trailer(trailer)
+        self._trailer(trailer, {} if ends_at is None else {"ends_at": ends_at})
 
     def end(self) -> None:
         """Of the list of interchanges; what follows it is put by its name."""
@@ -58,9 +61,11 @@ class LosslessPrinting:
             self._end()
             self._begin(name)
 
-    def _trailer(self, segment: Mapping[str, Any] | None) -> None:
+    def _trailer(self, segment: Mapping[str, Any] | None, behind: Mapping[str, Any] = _NOTHING) -> None:
         self._end()
         self._to.put(segment, "trailer")
+        for key, value in behind.items():
+            self._to.put(value, key)
         self._to.end()
 
     def _begin(self, name: str) -> None:

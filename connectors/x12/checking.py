@@ -48,8 +48,8 @@ class Checking:
                     current.between(segment)
                 case GroupEnds(trailer), InterchangeCheck() as current:
                     yield self._judged(current.close(trailer))
-                case InterchangeEnds(trailer), InterchangeCheck() as current:
-                    self._waiting = current.end(trailer)
+                case InterchangeEnds(trailer, position), InterchangeCheck() as current:
+                    self._waiting = current.end(trailer, position)
                 case StreamEnds(trailing), _:
                     yield from self._release(trailing)
 

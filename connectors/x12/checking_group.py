@@ -135,7 +135,7 @@ def check_set(
 def loose_ends(segment: Segment, place: Place, terminator: str) -> Iterator[Fault]:
     """A segment without terminator, and empty segments after one."""
     if segment.get("unterminated"):
-        message = f"the last segment, {segment['id'][:12]}, has no terminator"
+        message = f"segment {segment['id'][:12]}, where the file or the interchange ends, has no terminator"
         yield fault("last_segment_unterminated", message, place)
     if terminator in segment.get("glue", ""):
         yield fault("empty_segment", f"an empty segment follows {segment['id'][:12]}", place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.sdk.edi import Fault, Place
+from connectors.sdk.edi import Fault, Place, cut_off
 from connectors.x12 import schema
 from connectors.x12.checked import CheckedGroup, CheckedInterchange
 from connectors.x12.checking_group import GroupCheck, loose_ends
@@ -77,16 +77,17 @@ class InterchangeCheck:
         closed, self.group = self.group.end(trailer), None
         return closed
 
-    def end(self, trailer: Segment | None) -> CheckedInterchange:
-        self._faults += self._trailer(trailer)
+    def end(self, trailer: Segment | None, position: int | None) -> CheckedInterchange:
+        """``position`` is the byte behind it."""
+        self._faults += self._trailer(trailer, position)
         if trailer is not None:
             self._faults += self._glue(trailer, "/trailer")
         return CheckedInterchange(self._faults, self._header, self._control_number, self._place, self._segments)
 
-    def _trailer(self, trailer: Segment | None) -> Iterator[Fault]:
+    def _trailer(self, trailer: Segment | None, position: int | None) -> Iterator[Fault]:
         number = self._control_number
         if trailer is None:
-            message = f"interchange {number} has no IEA: the file is cut off, or its end was lost"
+            message = cut_off(f"interchange {number} has no IEA", position)
             yield fault("interchange_trailer_missing", message, self._place, segment_id="IEA")
             return
         where = self._place.within("/trailer")

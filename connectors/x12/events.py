@@ -45,9 +45,10 @@ class GroupEnds:
 
 @dataclass(frozen=True, slots=True)
 class InterchangeEnds:
-    """IEA, or None where it is missing."""
+    """IEA, or None where it is missing. ``position`` is the byte of the file behind it, where that is known."""
 
     trailer: Segment | None
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,10 @@ def document_of(events: Iterable[Event]) -> Document:
                 group["sets"].append(transaction_set)
             case GroupEnds(trailer) if group is not None:
                 group["trailer"], group = trailer, None
-            case InterchangeEnds(trailer):
+            case InterchangeEnds(trailer, position):
                 document["interchanges"][-1]["trailer"] = trailer
+                if position is not None:
+                    document["interchanges"][-1]["ends_at"] = position
             case StreamEnds(trailing, encoding):
                 document["trailing"] = trailing
                 if encoding is not None:
@@ -118,5 +121,5 @@ def events_of(document: Document) -> Iterator[Event]:
             yield from map(Between, group["segments"])
             yield from map(SetRead, group["sets"])
             yield GroupEnds(group["trailer"])
-        yield InterchangeEnds(interchange["trailer"])
+        yield InterchangeEnds(interchange["trailer"], interchange.get("ends_at"))
     yield StreamEnds(document["trailing"], document.get("trailing_encoding"))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 from connectors.x12.buffer import AHEAD, Buffer, Limits, too_long
-from connectors.x12.delimiters import Delimiters, detect
 from connectors.x12.errors import X12Error
+from connectors.x12.header import HEADER, detected, is_interchange
 from connectors.x12.lossless import Interchange
 from connectors.x12.scanner import Scanner
 
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf){0,2}[ \t\r\n]*")
-_HEADER = re.compile(rb"ISA(?=[^A-Za-z0-9 \r\n])")
 
 
 def next_interchange(
@@ -21,7 +20,7 @@ def next_interchange(
     before = _leading(buffer, limits) if is_first else _junk(buffer, limits)
     if before is None:
         return None
-    encoding, delimiters, size = _detect(buffer, encoding, before)
+    encoding, delimiters, size = detected(buffer, encoding, before)
     text = buffer.take(before).decode(encoding)
     header = buffer.take(size).decode(encoding)
     scanner = Scanner(buffer, delimiters, encoding, limits)
@@ -47,7 +46,7 @@ def _leading(buffer: Buffer, limits: Limits) -> int:
         size = match.end() - buffer.at if match else 0
         if buffer.is_whole or buffer.ahead > size:
             break
-    if size > limits.segment or not _HEADER.match(buffer.raw, buffer.at + size):
+    if size > limits.segment or not HEADER.match(buffer.raw, buffer.at + size):
         raise _no_header(buffer, size)
     return size
 
@@ -68,7 +67,7 @@ def _junk(buffer: Buffer, limits: Limits) -> int | None:
     looked = 0
     while looked <= limits.segment:
         buffer.need(looked + AHEAD)
-        match = _HEADER.search(buffer.raw, buffer.at + looked)
+        match = HEADER.search(buffer.raw, buffer.at + looked)
         if match is None and buffer.is_whole:
             return None
         if match is None:
@@ -79,42 +78,3 @@ def _junk(buffer: Buffer, limits: Limits) -> int | None:
                 return looked
             looked += 3
     raise too_long(f"more than {limits.segment} bytes that belong to no interchange", buffer)
-
-
-def is_interchange(buffer: Buffer, offset: int = 0) -> bool:
-    buffer.need(offset + AHEAD)
-    if not _HEADER.match(buffer.raw, buffer.at + offset):
-        return False
-    try:
-        _detect(buffer, None, offset)
-    except X12Error:
-        return False
-    return True
-
-
-def _detect(buffer: Buffer, encoding: str | None, offset: int) -> tuple[str, Delimiters, int]:
-    """Encoding, delimiters and length in bytes, terminator included, of the ISA that begins at ``offset``."""
-    buffer.need(offset + AHEAD)
-    raw = buffer.raw[buffer.at : buffer.at + offset + AHEAD]
-    problem = X12Error("")
-    for one in (encoding or "utf-8", "latin-1"):
-        text = raw[offset:].decode(one, "surrogateescape")
-        try:
-            delimiters, end = detect(text, 0)
-        except X12Error as error:
-            problem = error
-            continue
-        header = text[: end + 1].encode(one, "surrogateescape")
-        if decodes(raw[:offset] + header, one):
-            return one, delimiters, len(header)
-    raise X12Error(
-        problem.message, position=buffer.position + offset, code=problem.code, next_action=problem.next_action
-    )
-
-
-def decodes(raw: bytes, encoding: str) -> bool:
-    try:
-        raw.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -19,7 +19,8 @@ class Segment(TypedDict):
     """``elements[0]`` is element 01. Empty elements, trailing ones too, are kept as ``""``.
 
     ``glue`` is the text between the terminator and the next segment, where it differs from the interchange's.
-    ``binary`` marks BIN and BDS, whose last element may hold delimiters. ``unterminated``: the file ends in it.
+    ``binary`` marks BIN and BDS, whose last element may hold delimiters. ``unterminated``: the file ends in it, or
+    another interchange begins.
     ``encoding`` is given where it is not the interchange's.
     """
 
@@ -58,7 +59,8 @@ class DelimiterNames(TypedDict):
 class Interchange(TypedDict):
     """ISA to IEA; ``segments`` are those between ISA and the first GS (TA1, ISB).
 
-    ``before`` is the text that stands before ISA, ``glue`` what follows each segment's terminator.
+    ``before`` is the text that stands before ISA, ``glue`` what follows each segment's terminator. ``ends_at`` is
+    the byte of the file behind it, when it was read; nothing is written of it.
     """
 
     before: str
@@ -69,6 +71,7 @@ class Interchange(TypedDict):
     segments: list[Segment]
     groups: list[Group]
     trailer: Segment | None
+    ends_at: NotRequired[int]
 
 
 class Document(TypedDict):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from connectors.x12.buffer import AHEAD, PORTION, Buffer, Limits
 from connectors.x12.errors import X12Error
 from connectors.x12.events import Between, Event, GroupBegins, GroupEnds, InterchangeEnds, SetRead
-from connectors.x12.finding import is_interchange
+from connectors.x12.header import is_interchange
 from connectors.x12.lossless import Segment
 from connectors.x12.scanner import Scanner
 
@@ -41,7 +41,7 @@ class Placing:
             if trailer is not None:
                 break
         yield from self._close_group(None)
-        yield InterchangeEnds(trailer)
+        yield InterchangeEnds(trailer, self._buffer.position)
 
     def _runs(self) -> Iterator[Iterator[list[Segment]]]:
         """Runs before the next interchange. An ISA that cannot be read as one is a segment like any other."""

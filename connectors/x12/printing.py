@@ -21,7 +21,7 @@ from connectors.x12.events import (
 from connectors.x12.examine import check
 from connectors.x12.lossless import text_of
 
-_LATER = ("segments", "groups", "trailer")
+_LATER = ("segments", "groups", "trailer", "ends_at")
 
 
 def lossless(events: Iterable[Event], to: Spool) -> None:
@@ -39,8 +39,8 @@ def lossless(events: Iterable[Event], to: Spool) -> None:
                 printing.begin_group(header)
             case GroupEnds(trailer):
                 printing.end_group(trailer)
-            case InterchangeEnds(trailer):
-                printing.end_interchange(trailer)
+            case InterchangeEnds(trailer, position):
+                printing.end_interchange(trailer, position)
             case StreamEnds(trailing, encoding):
                 printing.end()
                 to.put(trailing, "trailing")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from connectors.x12.buffer import Buffer, Limits, Source, chunks
 from connectors.x12.errors import X12Error
 from connectors.x12.events import Event, InterchangeBegins, StreamEnds, document_of
-from connectors.x12.finding import decodes, next_interchange
+from connectors.x12.finding import next_interchange
+from connectors.x12.header import decodes
 from connectors.x12.lossless import Document
 from connectors.x12.placing import Placing
 

@@ -13,12 +13,14 @@ from typing import Any
 
 from connectors.x12.buffer import AHEAD, PORTION, Buffer, Limits, too_long
 from connectors.x12.delimiters import Delimiters, Marks
+from connectors.x12.header import is_glued
 from connectors.x12.lossless import Element, Repeated, Segment
 
 _BLANKS = b" \t\r\n\0\x1a"
 _BINARY = {b"BIN": 1, b"BDS": 2}
 #: Bytes that what follows a segment may be told by, and the shortest stretch that is looked at.
 _SPECIAL, _LEAST = 16, 128
+_ISA = b"ISA"
 _CONTROL = frozenset(("GS", "GE", "ST", "SE"))
 
 
@@ -30,6 +32,7 @@ class Scanner:
         self._marks = delimiters.marks(encoding, encoding)
         self._latin = delimiters.marks(encoding, "latin-1")
         self._terminator = delimiters.segment.encode(encoding)
+        self._element = delimiters.element
         self._separator = delimiters.element.encode(encoding)
         signs = delimiters.characters().encode(encoding)
         blanks = bytes(one for one in _BLANKS if one not in signs)
@@ -82,7 +85,7 @@ class Scanner:
         stop = last + len(end) if last >= 0 else at
         regular = self._before_odd(stop) if last >= 0 else at
         self._reach = min(self._reach * 4, PORTION) if regular == stop else max(self._reach // 4, _LEAST)
-        return regular
+        return self._before_glued(regular)
 
     def _before_odd(self, stop: int) -> int:
         """Where what is regular ends, at the latest at ``stop``."""
@@ -99,6 +102,19 @@ class Scanner:
             return first + len(end)
         before = raw.rfind(end, at, first)
         return at if before < 0 else before + len(end)
+
+    def _before_glued(self, stop: int) -> int:
+        """``stop``, or where the segment begins in whose midst another interchange does, or may: that is seen when
+        the segment is taken by itself."""
+        buffer, raw, at = self._buffer, self._buffer.raw, self._buffer.at
+        seen = len(raw) if buffer.is_whole else len(raw) - AHEAD
+        found = raw.find(_ISA, at, stop)
+        while found >= 0:
+            if found > seen or is_glued(buffer, found - at, self._element):
+                before = raw.rfind(self._end, at, found)
+                return at if before < 0 else before + len(self._end)
+            found = raw.find(_ISA, found + 1, stop)
+        return stop
 
     def _run(self, stop: int) -> Iterator[list[Segment]]:
         piece = self._buffer.raw[self._buffer.at : stop - len(self._end)]
@@ -157,6 +173,9 @@ class Scanner:
         is_terminated = size >= 0
         if not is_terminated:
             size = self._buffer.ahead
+        glued = self._glued(min(size, self._limits.segment))
+        if glued:
+            size, is_terminated = glued, False
         piece = self._buffer.raw[self._buffer.at : self._buffer.at + min(size, self._limits.segment)]
         if size > self._limits.segment or piece.count(self._separator) > self._limits.elements:
             raise self._too_long(piece[:64].decode("latin-1"))
@@ -166,6 +185,17 @@ class Scanner:
             segment["unterminated"] = True
             return segment
         return self._with_glue(segment)
+
+    def _glued(self, size: int) -> int:
+        """How far ahead, within ``size`` bytes, another interchange begins within the segment; 0: nowhere."""
+        buffer = self._buffer
+        found = buffer.raw.find(_ISA, buffer.at + 1, buffer.at + size)
+        while found >= 0:
+            offset = found - buffer.at
+            if is_glued(buffer, offset, self._element):
+                return offset
+            found = buffer.raw.find(_ISA, buffer.at + offset + 1, buffer.at + size)
+        return 0
 
     def _with_glue(self, segment: Segment) -> Segment:
         self._buffer.at += len(self._terminator)
