@@ -78,12 +78,12 @@ def run_raise(walk: Walk, node: model.RaiseNode, frame: Frame) -> OutcomeRow:
     given = node.parameters
     values = {
         name: _present(walk.scope.value(getattr(given, name), frame, node.id))
-        for name in ("kind", "message", "owner", "field", "details")
+        for name in ("kind", "message", "owner", "field", "details", "next_action")
     }
     details = values["details"] if isinstance(values["details"], dict) else {}
     error = BusinessError(
         str(values["message"]), kind=str(values["kind"]), owner=str(values["owner"] or ""),
-        field=str(values["field"] or ""), details=details,
+        field=str(values["field"] or ""), details=details, next_action=str(values["next_action"] or ""),
     )  # fmt: skip
     raise walk.failed(node, frame, error, OutcomeState.EXCEPTION)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -288,7 +288,7 @@ class Walk:
                     ExceptionRow(
                         kind=error.get("kind", "unknown"), owner=error.get("owner") or self.release.flow.owner,
                         message=error.get("message", ""), node=row.node, iteration=row.iteration,
-                        field=error.get("field", ""), details=error.get("details", {}), run=self.run_id,
+                        field=error.get("field", ""), details=_with_advice(error), run=self.run_id,
                     ),
                 )  # fmt: skip
         state = RunState.EXCEPTION if row.state is OutcomeState.EXCEPTION else RunState.DEAD
@@ -320,3 +320,9 @@ class Walk:
             self.record(inner.failing_row)
         if not failed.keeps and not (failed.stored and failed.row.state is OutcomeState.DONE):
             self.record(failed.handled_row)
+
+
+def _with_advice(error: Mapping[str, Any]) -> dict[str, Any]:
+    """The details of a business failure, and in them what to do next where that is known."""
+    advice = error.get("next_action")
+    return {**({"next_action": advice} if advice else {}), **error.get("details", {})}

@@ -1,13 +1,14 @@
-"""May a run go on with the current release? Only where nothing that it has done has become something else."""
+"""What a run goes on with: the current release only where nothing that it has done has become something else, and
+a group that is done again as a whole from its first node."""
 
 from __future__ import annotations
 
 from connectors.sdk import Misconfigured
 from runtime.engine.client import Client
 from runtime.engine.effects import operation
-from runtime.model.flow import NodeBase, OperationNode
+from runtime.model.flow import GroupNode, NodeBase, OperationNode
 from runtime.model.release import Release
-from runtime.model.run import OutcomeState
+from runtime.model.run import OutcomeState, Position
 from runtime.model.sought import Onto
 from runtime.store.store import NotFound, Refused, Story
 
@@ -27,6 +28,26 @@ def current_for(client: Client, story: Story) -> Onto | None:
         return None
     _check(story, _nodes(pinned), _nodes(current))
     return Onto(current.hash, current.flow.version)
+
+
+def done_again(client: Client, story: Story, onto: Onto | None) -> list[Position]:
+    """What is done though it is to be forgotten: the other nodes of a group that is redriven as a whole, in which
+    one has failed. Raises ``Refused`` where the release is gone."""
+    try:
+        release = client.release(onto.release if onto is not None else story.run.release)
+    except (Misconfigured, NotFound) as error:
+        raise Refused(f"run {story.run.id} cannot be redriven: {error}") from error
+    groups = [group.ids() for _, group in release.flow.walk() if isinstance(group, GroupNode) and group.is_whole]
+    again = {
+        (node, row.iteration)
+        for row in story.outcomes
+        if row.state in _CLEARED
+        for group in groups
+        if row.node in group
+        for node in group
+    }
+    known = (row for row in story.outcomes if row.state not in _CLEARED)
+    return [Position(row.node, row.iteration) for row in known if (row.node, row.iteration) in again]
 
 
 def _check(story: Story, pinned: dict[str, NodeBase], current: dict[str, NodeBase]) -> None:

@@ -10,7 +10,7 @@ from connectors.sdk import Misconfigured
 from runtime.engine.client import Client
 from runtime.engine.dispatcher import Ring
 from runtime.engine.effects import operation
-from runtime.governance.redrive import current_for
+from runtime.governance.redrive import current_for, done_again
 from runtime.governance.reprocess import AS_IT_CAME, Decided, Reprocess
 from runtime.model.doors import DOORS
 from runtime.model.run import Created, RunState
@@ -29,8 +29,8 @@ class Repair:
     def redrive(
         self, run: str, by: str, why: str = "", release: str = PINNED, *, seen: str = "", **more: Any
     ) -> None:
-        """Goes on from the failed node, with the release that the run began with or the ``current`` one. Raises
-        ``NotFound``, ``Refused``."""
+        """Goes on from the failed node, or from the first of a group that is redriven whole, with the release that
+        the run began with or the ``current`` one. Raises ``NotFound``, ``Refused``."""
         known = self._client.store.run(run)
         if known.state is RunState.UNCERTAIN:
             raise Refused(
@@ -39,11 +39,14 @@ class Repair:
             )
         if release not in (PINNED, CURRENT):
             raise Refused(f"there is no release {release!r} to go on with: {PINNED} or {CURRENT}")
-        onto = current_for(self._client, self._client.store.story(run)) if release == CURRENT else None
+        story = self._client.store.story(run)
+        onto = current_for(self._client, story) if release == CURRENT else None
+        again = done_again(self._client, story, onto)
         if onto is not None:
             more |= {"from": known.release, "to": onto.release}
         said = Said(by, why, {"release": release, **more})
-        self._client.store.redrive(run, said, onto=onto, seen=seen)
+        seen = seen or (known.stamp if again else "")
+        self._client.store.redrive(run, said, onto=onto, again=again, seen=seen)
         self._ring(run, known.lane)
 
     def cancel(self, run: str, by: str, why: str, undo: bool = False, *, seen: str = "", **more: Any) -> None:

@@ -166,10 +166,20 @@ class ForEachNode(NodeBase):
 
 
 class GroupNode(NodeBase):
-    """Nodes that share one ``on_error``."""
+    """Nodes that share one ``on_error``. With ``redrive: whole`` they are also done again together: they only read
+    and compute, and a redrive of one that failed begins with the first, so that it sees what was corrected."""
 
     type: Literal["group"]
+    redrive: Literal["failed", "whole"] = "failed"
     nodes: list[Node]
+
+    @property
+    def is_whole(self) -> bool:
+        return self.redrive == "whole"
+
+    def ids(self) -> frozenset[str]:
+        """Its own and those of all nodes in it."""
+        return frozenset(node.id for _, node in _walk((), [self]))
 
     def branches_of(self) -> Iterator[tuple[tuple[str | int, ...], list[Node]]]:
         yield ("nodes",), self.nodes
@@ -249,6 +259,7 @@ class RaiseParameters(Model):
     owner: str = ""
     field: str = ""
     details: Any = None
+    next_action: str = ""
 
 
 class RaiseNode(NodeBase):

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, null, select, update
 
-from runtime.model.run import CANCELLED, FINISHED, OutcomeState, Run, RunState
+from runtime.model.run import CANCELLED, FINISHED, OutcomeState, Position, Run, RunState
 from runtime.model.sought import Onto, Said
 from runtime.store import batches, tables
 from runtime.store.audit import keep
@@ -45,6 +45,13 @@ _FORGET_TIMER = Statement(
     )
 )
 _CLEAR = Statement(delete(_outcome).where(_outcome.c.run == bindparam("run"), _outcome.c.state.in_(_FAILED)))
+_CLEAR_ONE = Statement(
+    delete(_outcome).where(
+        _outcome.c.run == bindparam("run"),
+        _outcome.c.node == bindparam("node"),
+        _outcome.c.iteration == bindparam("iteration"),
+    )
+)
 _UNDONE = Statement(
     select(_outcome.c.node).where(_outcome.c.run == bindparam("run"), _outcome.c.state == word("undone"))
 )
@@ -83,11 +90,14 @@ _NOT_DONE = Statement(
 
 
 class Repair(Bound):
-    def redrive(self, run: str, said: Said | None = None, *, onto: Onto | None = None, seen: str = "") -> None:
+    def redrive(
+        self, run: str, said: Said | None = None, *, onto: Onto | None = None, again: Sequence[Position] = (),
+        seen: str = "",
+    ) -> None:  # fmt: skip
         def unit(tx: Tx) -> None:
             known = _as_seen(tx, self.client, run, seen)
             _check_redrive(tx, known)
-            _redrive(tx, known, onto)
+            _redrive(tx, known, onto, again)
             keep(tx, self.client, said, "run.redriven", run)
 
         self._backend.transact(unit)
@@ -189,9 +199,11 @@ def _is_undone(tx: Tx, run: Run) -> bool:
     return tx.one(_UNDONE, {"run": run.id}) is not None
 
 
-def _redrive(tx: Tx, run: Run, onto: Onto | None) -> None:
+def _redrive(tx: Tx, run: Run, onto: Onto | None, again: Sequence[Position]) -> None:
     if run.outcome != CANCELLED and not _is_undone(tx, run):
         _forget_failures(tx, run)
+        if again:
+            tx.many(_CLEAR_ONE, [{"run": run.id, "node": at.node, "iteration": at.iteration} for at in again])
     tx.run(RESOLVE, {"of": run.id, "now": tx.now, "by": "orderly", "words": "the run was redriven"})
     if onto is not None:
         tx.run(_ONTO, {"of": run.id, "release": onto.release, "version": onto.version})

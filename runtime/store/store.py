@@ -175,10 +175,14 @@ class ClientStore(Protocol):
 
     def counts(self) -> Mapping[RunState, int]: ...
 
-    def redrive(self, run: str, said: Said | None = None, *, onto: Onto | None = None, seen: str = "") -> None:
+    def redrive(
+        self, run: str, said: Said | None = None, *, onto: Onto | None = None, again: Sequence[Position] = (),
+        seen: str = "",
+    ) -> None:  # fmt: skip
         """Dead, exception and held runs become ready: failed outcomes are cleared, attempts start anew,
         the run's open exceptions are resolved. Where an undo stopped half-way nothing is cleared: the run comes to
-        the same end and undoes the rest. ``onto`` is the release it goes on with, if not its own. Raises
+        the same end and undoes the rest. ``onto`` is the release it goes on with, if not its own; outcomes of nodes
+        without an effect that are to be done ``again`` are cleared too. Raises
         ``Refused`` in any other state, for a run that was undone, reprocessed or stands in line for its key, and
         where the run is no longer as it was ``seen`` (``Run.stamp``)."""
 

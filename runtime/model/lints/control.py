@@ -16,6 +16,8 @@ from runtime.model.lints.triggers import lint_name
 from runtime.model.pack import BadFile, read_json
 
 _WAITS = ("for", "until", "event")
+#: What may stand in a group that is redriven whole, beside operations without an effect.
+_COMPUTES = ("map", "route", "group", "raise")
 _READS = re.compile(r"\$nodes\.([a-z][a-z0-9_]*)")
 
 
@@ -86,6 +88,8 @@ def lint_control(report: Report, site: Site, scope: Scope, flow_text: str) -> No
         _lint_wait(report, site)
     elif site.type in ("respond", "for_each"):
         _lint_numbers(report, site)
+    elif site.type == "group" and site.node.get("redrive") == "whole":
+        _lint_whole(report, site)
 
 
 def _lint_called(report: Report, site: Site, name: Any, scope: Scope) -> None:
@@ -110,6 +114,22 @@ def _lint_called(report: Report, site: Site, name: Any, scope: Scope) -> None:
                 f'add "identity" to {name!r}, such as "=requisition_number & \'/\' & revision"',
             )
             return
+
+
+def _lint_whole(report: Report, site: Site) -> None:
+    """What is done again together only reads and computes: nothing happens twice."""
+    for inner in walk([branch_site for branch in site.branches for branch_site in branch.nodes]):
+        if inner.found is not None:
+            does = effect_of(inner, inner.found) is not Effect.NONE
+        else:
+            does = inner.is_control and inner.type not in _COMPUTES
+        if does:
+            report.error(
+                "whole-with-effect",
+                inner.place,
+                f"node {inner.id!r} of type {inner.type} stands in group {site.id!r}, which is redriven whole",
+                "put it behind the group: in it stand only nodes with effect none, map, route, group and raise",
+            )
 
 
 def _lint_wait(report: Report, site: Site) -> None:

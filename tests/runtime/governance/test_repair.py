@@ -192,6 +192,79 @@ def test_a_node_that_is_done_and_is_another_one_now_refuses_the_current_release(
     assert shop.store.run(run.id).state is RunState.EXCEPTION
 
 
+# redrive of a group
+
+
+READ = {
+    "id": "read", "type": "masterdata.resolve", "parameters": {"kind": "item", "codes": "=lines.item"},
+    "into": "items",
+}  # fmt: skip
+ODD = {"when": "=items[0].unit != 'BX'", "nodes": [RAISE]}
+CHECK = {"id": "check", "type": "route", "cases": [ODD]}
+
+
+def reading(workshop: Open, redrive: str, *behind: dict[str, Any]) -> Workshop:
+    both = {"id": "both", "type": "group", "redrive": redrive, "nodes": [READ, CHECK]}
+    return workshop(
+        flow("order", ORDER, both, *behind), connections={"erp": ERP}, simulators={"erp": {"type": "erp"}},
+        masterdata={"item": "code,unit\nI,EA\n"},
+    )  # fmt: skip
+
+
+def corrected(shop: Workshop) -> None:
+    shop._write("masterdata/item.csv", "code,unit\nI,BX\n")
+    shop.again()
+
+
+LINES = {**BODY, "lines": [{"item": "I"}]}
+
+
+@pytest.mark.parametrize(
+    ("redrive", "ended"), [("whole", RunState.WAITING), ("failed", RunState.EXCEPTION)], ids=["whole", "failed"]
+)
+def test_a_group_that_is_redriven_whole_reads_again_what_was_corrected_and_orders_nothing_again(
+    workshop: Open, redrive: str, ended: RunState
+) -> None:
+    shop = reading(workshop, redrive, PAUSE)
+    run = shop.run("order", LINES)
+    assert run.state is RunState.EXCEPTION
+    ordered = shop.outcome(run.id, "order")
+    corrected(shop)
+
+    shop.repair.redrive(run.id, "omar", "the unit is right now")
+    shop.drain()
+
+    assert shop.store.run(run.id).state is ended
+    assert shop.outcome(run.id, "order") == ordered
+    assert shop.simulator("erp").journal.entries("purchase_order") == []
+
+
+def test_a_group_that_is_over_is_not_read_again_where_something_behind_it_fails(workshop: Open) -> None:
+    shop = reading(workshop, "whole", {**RAISE, "id": "later"})
+    corrected(shop)
+    run = shop.run("order", LINES)
+    before = shop.outcome(run.id, "read")
+
+    shop.repair.redrive(run.id, "omar", "once more")
+    shop.drain()
+
+    assert shop.store.run(run.id).state is RunState.EXCEPTION
+    assert shop.outcome(run.id, "read") == before
+
+
+def test_what_an_exception_says_is_to_be_done_stands_with_it(workshop: Open) -> None:
+    advice = {
+        **RAISE,
+        "parameters": {**RAISE["parameters"], "details": {"line": 1}, "next_action": "='ask ' & Who"},
+    }  # type: ignore[dict-item]
+    shop = workshop(flow("order", advice))
+
+    run = shop.run("order", {"Who": "Anna"})
+
+    [found] = shop.story(run.id).exceptions
+    assert found.details == {"next_action": "ask Anna", "line": 1}
+
+
 # pause
 
 

@@ -118,6 +118,8 @@ MISTAKES = [
     Mistake("duplicate-node-id", "good", "/nodes/9/id", "tell", "/nodes/9/id", "the id 'tell' stands twice"),
     Mistake("unknown-outcome", "good", "/nodes/4/on/refused", [{"id": "x", "type": "end"}], "/nodes/4/on/refused", "approve has no outcome 'refused'", "known: approved, expired, rejected"),
     Mistake("unknown-outcome", "good", "/nodes/1/on", {"doen": []}, "/nodes/1/on/doen", "rest.request has no outcome 'doen'", "did you mean 'done'?"),
+    Mistake("whole-with-effect", "good", "/nodes/1", {"id": "both", "type": "group", "redrive": "whole", "nodes": [{"id": "hook", "type": "publish", "parameters": {"event": "x"}}]}, "/nodes/1/nodes/0", "node 'hook' of type publish stands in group 'both'", "put it behind the group"),
+    Mistake("whole-with-effect", "good", "/nodes/1", {"id": "both", "type": "group", "redrive": "whole", "nodes": [ONCE]}, "/nodes/1/nodes/0", "node 'again' of type soap.call", "only nodes with effect none"),
     Mistake("approval-falls-through", "good", "/nodes/4/on/rejected/1", {"id": "stop", "type": "publish", "parameters": {"event": "x"}}, "/nodes/4/on/rejected", "as if it were approved", "end or raise"),
     Mistake("approval-falls-through", "good", "/nodes/4/on/expired", [], "/nodes/4/on/expired", "after 'expired' the flow goes on"),
     Mistake("unhandled-outcome", "good", "/nodes/4/on", GONE, "/nodes/4", "nothing is said for the case that 'approve' is rejected", severity="warning"),
