@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,7 +19,7 @@ from runtime.model.flow import Flow
 from runtime.model.run import Created, EventRow, ExceptionRow
 from runtime.model.sought import Said, Sought
 from runtime.store.batches import Collected, Waiting
-from runtime.store.store import IdentityConflict, NotFound, StoreError
+from runtime.store.store import IdentityConflict, NotFound, Refused, StoreError
 
 log = structlog.get_logger()
 #: How soon a batch that could not be started is tried again.
@@ -120,13 +121,13 @@ class Batcher:
             if created is not None:
                 started.append(created)
                 self._ring(created.run, created.lane)
-        if self._aside.pop((client.id, of.flow, of.partner), None) is not None:
-            for row in _told(client, flow, of):
-                client.store.resolve_exception(row.id, "orderly", "what was collected goes")
+        if self._aside.pop((client.id, of.flow, of.partner), None) is not None or started:
+            _goes(client, flow, of)
         return started
 
     def _tell(self, client: Client, flow: Flow, of: Collection, why: str) -> None:
-        """The documents stay where they are; the exception is one, however often it is tried."""
+        """The documents stay where they are; the exception is one, however often it is tried. Another clock may
+        have started them meanwhile: if it has not by now, it finds the exception when it does."""
         self._aside[client.id, of.flow, of.partner] = self._now() + _AGAIN
         log.error("batch.not_started", client=client.id, flow=flow.flow, partner=of.partner, why=why)
         if not _told(client, flow, of):
@@ -134,6 +135,8 @@ class Batcher:
             client.store.raise_exception(
                 ExceptionRow(_NOT_STARTED, flow.owner, message, flow=flow.flow, details=_begun(of))
             )
+            if not _still_waits(client, of):
+                _goes(client, flow, of)
 
 
 def _item(client: Client, flow: Flow, event: EventRow) -> Collected:
@@ -167,6 +170,19 @@ def _told(client: Client, flow: Flow, of: Collection) -> list[ExceptionRow]:
     sought = Sought(flows=(flow.flow,), kind=_NOT_STARTED, state="open")
     found = client.store.found_exceptions(sought, limit=_MOST_STUCK).rows
     return [row for row in found if row.details == _begun(of)]
+
+
+def _goes(client: Client, flow: Flow, of: Collection) -> None:
+    """Whichever clock said that it could not be sent."""
+    for row in _told(client, flow, of):
+        with suppress(Refused):
+            client.store.resolve_exception(row.id, "orderly", "what was collected goes")
+
+
+def _still_waits(client: Client, of: Collection) -> bool:
+    return any(
+        (one.partner, one.oldest) == (of.partner, of.oldest) for one in client.store.batches.collected(of.flow)
+    )
 
 
 def _begun(of: Collection) -> dict[str, str]:

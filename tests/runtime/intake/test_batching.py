@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runtime.engine.client import Client
 from runtime.intake.batching import Batcher
 from runtime.intake.clock import Clock
+from runtime.model.pack import Pack
 from runtime.model.run import EventRow
 from runtime.model.sought import Said
 from runtime.store.batches import Collected
@@ -289,6 +294,52 @@ def test_a_partner_whose_rules_are_wrong_keeps_no_other_waiting_and_is_told_as_g
     tick(shop)
 
     assert sorted(numbers(shop)) == [1, 2]
+    assert shop.store.exceptions().rows == []
+
+
+def other_pack(shop: Workshop, folder: Path, **batching: Any) -> Client:
+    """As another process sees the client that has not read the pack as this one has."""
+    mine = shop.services.clients["mercy"]
+    shutil.copytree(shop.pack, folder)
+    (folder / "partners" / "acme.json").write_text(json.dumps(partner(**batching)["acme"]))
+    return replace(mine, pack=Pack.read(folder))
+
+
+def test_a_clock_that_cannot_start_what_another_one_just_started_tells_nobody(
+    shop: Workshop, tmp_path: Path
+) -> None:
+    theirs = other_pack(shop, tmp_path / "theirs", count=5)
+    publish(shop, 1, 2, 3)
+    mine = shop.services.clients["mercy"]
+    outbox = mine.registry.release("outbox").flow
+    shop.services.batcher.collect(mine, outbox)
+
+    def meanwhile() -> datetime:
+        """Between what the other clock found out and what it tells."""
+        shop.services.batcher.send(mine, outbox)
+        return shop.now
+
+    Batcher(shop.services.ring, meanwhile).send(theirs, outbox)
+
+    assert numbers(shop) == [1, 2, 3]
+    assert shop.store.exceptions().rows == []
+
+
+def test_what_one_clock_could_not_start_and_another_one_does_is_told_as_going(
+    shop: Workshop, tmp_path: Path
+) -> None:
+    theirs = other_pack(shop, tmp_path / "theirs", count=5)
+    publish(shop, 1, 2, 3)
+    mine = shop.services.clients["mercy"]
+    outbox = mine.registry.release("outbox").flow
+    shop.services.batcher.collect(mine, outbox)
+    Batcher(shop.services.ring, lambda: shop.now).send(theirs, outbox)
+    [found] = shop.store.exceptions().rows
+    assert found.kind == "batch_not_started"
+
+    shop.services.batcher.send(mine, outbox)
+
+    assert numbers(shop) == [1, 2, 3]
     assert shop.store.exceptions().rows == []
 
 
