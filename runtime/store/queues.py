@@ -26,8 +26,8 @@ _OUT = [
     )
     for state in ("held", "waiting")
 ]
-#: By lane, as the index of what is due has them, and by no other index (hence the concatenation): a flow may have any
-#: number of runs that are over.
+#: By lane, as the index of what is due has them, and by no other index (hence the concatenation): a flow may have
+#: any number of runs that are over.
 _IN = Statement(
     select(func.count(), func.min(_run.c.due_at)).where(
         _run.c.lane.in_([word(lane) for lane in LANES]), _run.c.due_at <= bindparam("now"),
