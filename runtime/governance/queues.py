@@ -25,8 +25,9 @@ _EVERY = 10.0
 
 
 class QueueWatch:
-    """One exception and one event ``queue.growing`` when a queue passes a limit of its connection; once it is half as
-    long and as old, ``queue.drained``, and the exception is resolved. Nothing is done while ``on_duty`` says no."""
+    """One exception and one event ``queue.growing`` when a queue passes a limit of its connection; once it is half
+    as long and as old, ``queue.drained``, and the exception is resolved. Nothing is done while ``on_duty`` says
+    no."""
 
     def __init__(
         self,
