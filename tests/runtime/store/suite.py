@@ -31,6 +31,7 @@ from runtime.model.run import (
 from runtime.model.sought import Said
 from runtime.store import tables
 from runtime.store.batches import Collected
+from runtime.store.queues import Queue, before_it, behind_it
 from runtime.store.shared import SharedStore
 from runtime.store.statements import Statement
 from runtime.store.store import ClientStore, IdentityConflict, NotFound, Overtaken, Refused, StaleLease, Store
@@ -1632,6 +1633,23 @@ class StoreSuite:
             "details": {"run": "r"},
         }  # fmt: skip
         assert len(mercy.audit_trail(limit=1)) == 1
+
+    def test_what_waits_at_a_connection_is_counted_with_the_time_of_the_oldest(
+        self, store: Store, mercy: ClientStore, clock: Clock
+    ) -> None:
+        """Before it, those that are not let through; behind it, those of its flows that have no worker."""
+        assert isinstance(store, SharedStore)
+        backend, began = store.backend("mercy"), clock()
+        in_line(store, mercy, clock)
+        mercy.create_run(new("R-2/0"))
+        mercy.create_run(new("R-3/0", flow="another"))
+
+        counted = [
+            before_it(backend, "mercy", "erp"), before_it(backend, "mercy", "crm"),
+            behind_it(backend, "mercy", ["requisition_to_order"]), behind_it(backend, "mercy", []),
+        ]  # fmt: skip
+
+        assert counted == [Queue(1, began), Queue(), Queue(1, began), Queue()]
 
     def test_a_lost_run_is_said_to_be_lost(self, store: Store, mercy: ClientStore) -> None:
         with pytest.raises(NotFound):
