@@ -130,4 +130,27 @@ def _claims(part: Mapping[str, Any]) -> str:
     return f"MSH-3 {feed.application or 'any'}, MSH-4 {feed.facility or 'any'}"
 
 
-PART = Part(Feed, _problems, _claims, asked={"fields": "feed.fields"})
+def _overlaps(parts: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Problem]]:
+    """One profile names the application alone, another the facility alone: what that application sends from that
+    facility fits both, and ``feed_of`` refuses it, unless a third one names both."""
+    feeds = {name: Feed.model_validate(part) for name, part in parts.items()}
+    exact = {(feed.application, feed.facility) for feed in feeds.values() if feed.precision == 2}
+    seen: list[tuple[str, Feed]] = []
+    for name, feed in feeds.items():
+        for other, known in seen:
+            application, facility = feed.application or known.application, feed.facility or known.facility
+            crosses = feed.precision == known.precision == 1 and None not in (application, facility)
+            if crosses and (application, facility) not in exact:
+                yield (
+                    name,
+                    Problem(
+                        (),
+                        f"messages of {application} from {facility} fit the profile of partner {other!r} too,"
+                        " and are refused",
+                        f"name MSH-3 {application} and MSH-4 {facility} in one of them, or in a third",
+                    ),
+                )
+        seen.append((name, feed))
+
+
+PART = Part(Feed, _problems, _claims, _overlaps, asked={"fields": "feed.fields"})

@@ -17,13 +17,16 @@ from connectors.sdk.trading import Problem, load_trading
 class Part:
     """``profile`` is its shape; ``problems(part, environment)`` tells what is wrong with one whose shape is right.
 
-    ``claims`` says in words what only one partner may say (a sender); ``""`` claims nothing. ``asked`` names
-    objects of the part whose keys are names that mappings look up, each with the expression by which they do.
+    ``claims`` says in words what only one partner may say (a sender); ``""`` claims nothing. ``together`` is given
+    the parts of all partners by name, and tells what is doubtful only beside another one, with the partner's name.
+    ``asked`` names objects of the part whose keys are names that mappings look up, each with the expression by
+    which they do.
     """
 
     profile: type[BaseModel]
     problems: Callable[[Mapping[str, Any], str | None], Iterator[Problem]]
     claims: Callable[[Mapping[str, Any]], str] = lambda _: ""
+    together: Callable[[Mapping[str, Mapping[str, Any]]], Iterator[tuple[str, Problem]]] = lambda _: iter(())
     asked: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -149,19 +149,30 @@ def _asked(scope: Scope, expression: str) -> set[str]:
 
 
 def lint_claims(profiles: Mapping[str, tuple[Report, Any]], environment: Environment) -> None:
-    """What only one partner may say, said by two; told in the file of the second. ``profiles`` are by name."""
+    """What only one partner may say, said by two, and what fits two; told in the file of the second. ``profiles``
+    are by name."""
     for connector, part in _parts():
+        sound = {
+            name: laid
+            for name, (_, raw) in profiles.items()
+            if (laid := entries(entries(for_environment(raw, environment)).get(connector)))
+            and not refusals(part.profile, laid)
+        }
+
+        def place(name: str, *inner: str, connector: str = connector) -> Place:
+            return _stands(entries(profiles[name][1]), environment, (connector, *inner))
+
         claimed: dict[str, str] = {}
-        for name, (report, raw) in profiles.items():
-            laid = entries(entries(for_environment(raw, environment)).get(connector))
-            if not laid or refusals(part.profile, laid):
-                continue
+        for name, laid in sound.items():
             claim = part.claims(laid)
             if claim and claim in claimed:
-                report.error(
+                profiles[name][0].error(
                     "claimed-twice",
-                    _stands(entries(raw), environment, (connector,)),
+                    place(name),
                     f"partner {claimed[claim]!r} says the same: {claim}",
                     "tell them apart, or make them one",
                 )
             claimed.setdefault(claim, name)
+        for name, problem in part.together(sound):
+            report = profiles[name][0]
+            report.warning("overlapping", place(name, *map(str, problem.place)), problem.message, problem.advice)

@@ -24,7 +24,7 @@ def lint(tmp_path: Path) -> Lint:
     def found(*profiles: dict[str, Any], **pack: Any) -> list[tuple[str, str, str, str]]:
         (tmp_path / "partners").mkdir()
         (tmp_path / "pack.json").write_text(json.dumps({"client": "mercy", "name": "Mercy", **pack}))
-        for name, profile in zip(("east", "west"), profiles, strict=False):
+        for name, profile in zip(("east", "west", "south"), profiles, strict=False):
             whole = profile if "name" in profile else {"partner": name, "name": name, "hl7": profile}
             (tmp_path / f"partners/{whole['partner']}.json").write_text(json.dumps(whole))
         findings = lint_pack(Pack.read(tmp_path))
@@ -89,6 +89,33 @@ def test_two_profiles_of_one_sender_are_a_finding(lint: Lint) -> None:
     assert lint({"facility": "MERCY"}, {"facility": "MERCY", "fields": {"quantity": "RQD-3"}}) == [
         ("error", "claimed-twice", "west.json", "/hl7")
     ]
+
+
+def test_two_profiles_that_fit_one_sender_equally_well_are_doubted(lint: Lint) -> None:
+    """One names MSH-3, the other MSH-4: a message of that application from that facility would be refused."""
+    assert lint({"application": "STOCK"}, {"facility": "MERCY"}) == [
+        ("warning", "overlapping", "west.json", "/hl7")
+    ]
+
+
+def test_a_third_profile_that_names_both_settles_whose_messages_they_are(lint: Lint) -> None:
+    """The most exact profile is taken."""
+    assert (
+        lint({"application": "STOCK"}, {"facility": "MERCY"}, {"application": "STOCK", "facility": "MERCY"}) == []
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"application": "WARDS"},
+        {"application": "STOCK", "facility": "SOUTH"},
+        {"application": "WARDS", "facility": "MERCY"},
+    ],
+)
+def test_profiles_of_different_exactness_or_senders_do_not_overlap(lint: Lint, other: dict[str, Any]) -> None:
+    assert lint({"application": "STOCK"}, other) == []
 
 
 def test_what_differs_in_an_environment_is_held_against_the_same_rules(lint: Lint) -> None:
