@@ -1,8 +1,10 @@
 """Unique device identifications as they are scanned, of the issuing agencies GS1, HIBCC and ICCBBA.
 
 Formats: GS1 General Specifications, section 7.8; ANSI/HIBC 2.6; ISBT 128 for products of human origin (ICCBBA);
-together in the FDA's "UDI Formats by FDA-Accredited Issuing Agency". What does not hold (a check digit, a length, a
-date) is not guessed at: then nothing is read. Years of two digits are of this century.
+together, with delimiters and lengths, in the FDA's "UDI Formats by FDA-Accredited Issuing Agency", version 1.3 of
+2017-01-27. Application identifiers were compared with the GS1 Barcode Engine (``src/c-lib/ai.c``). What does not
+hold (a check digit, a length, a date) is not guessed at: then nothing is read. Years of two digits are of this
+century; those of ICCBBA have three (0 to 8 this millennium, 9 the last century).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _HIBCC_PRIMARY = re.compile(r"[A-Z][A-Z0-9]{4,21}[0-9]")
 _HIBCC_DATES = {"2": "mmddyy", "3": "yymmdd", "4": "yymmddhh", "5": "yyjjj", "6": "yyjjjhh", "7": ""}
 
 _ICCBBA = re.compile(
-    r"=/(?P<device>[A-Z0-9]{16})|=\)(?P<container>[A-Z0-9]{10})|&\)(?P<container_lot>[A-Z0-9]{10})"
+    r"=\+(?P<compound>\d{5})|=/(?P<device>[A-Z0-9]{16})|=\)(?P<container>[A-Z0-9]{10})|&\)(?P<container_lot>[A-Z0-9]{10})"
     r"|=,(?P<serial>[A-Z0-9]{6})|=>(?P<expires>\d{6})|=\}(?P<manufactured>\d{6})|&,1(?P<lot>[A-Z0-9]{18})"
     r"|=(?P<donation>[A-NP-Z1-9][A-Z0-9]{14})"
 )
@@ -48,9 +50,9 @@ def parts(carrier: str) -> dict[str, str]:
     dates are ISO 8601. Empty for what is no identification of these agencies, or is one with a mistake in it."""
     text = carrier.strip(" \r\n\t")
     try:
-        if text.strip("*").startswith("+"):
-            return {"agency": "HIBCC", **dict(_hibcc(text.strip("*")))}
-        if text.startswith(("=/", "=)")):
+        if text.startswith(("+", "*+")):
+            return {"agency": "HIBCC", **dict(_hibcc(_bare(carrier)))}
+        if text.startswith(("=/", "=)", "=+")):
             return {"agency": "ICCBBA", **dict(_iccbba(text))}
         return {"agency": "GS1", **dict(_gs1(_SYMBOLOGY.sub("", text, count=1).strip(_FNC1)))}
     except (ValueError, OverflowError):
@@ -92,8 +94,23 @@ def _concatenated(text: str) -> dict[str, str]:
     return found
 
 
+def _bare(carrier: str) -> str:
+    """What the symbol holds. Its last sign, the check character, may be a space: below the symbol, where asterisks
+    stand around it, that is written as an underscore (HIBCC, terms of the data structure formatter)."""
+    text = carrier.strip("\r\n\t").lstrip(" ")
+    if text.startswith("*"):
+        text = text.rstrip(" ").strip("*")
+        return f"{text[:-1]} " if text.endswith("_") else text
+    bare = text.rstrip(" ")
+    return bare if _right(bare) else f"{bare} "
+
+
+def _right(text: str) -> bool:
+    return _MOD_43[sum(map(_MOD_43.index, text[:-1])) % 43] == text[-1]
+
+
 def _hibcc(text: str) -> Iterator[tuple[str, str]]:
-    if _MOD_43[sum(map(_MOD_43.index, text[:-1])) % 43] != text[-1]:
+    if not _right(text):
         raise ValueError("the check character is wrong")
     primary, *more = text[1:-1].split("/")
     if _HIBCC_PRIMARY.fullmatch(primary) is None:
@@ -142,8 +159,8 @@ def _iccbba(text: str) -> Iterator[tuple[str, str]]:
             raise ValueError("no data structure begins here")
         kind, value = str(found.lastgroup), found[str(found.lastgroup)]
         if kind in ("expires", "manufactured"):
-            yield kind, _date(value[1:], "yyjjj")
-        elif kind != "donation":
+            yield kind, _date(("1" if value[0] == "9" else "2") + value, "yyyyjjj")
+        elif kind not in ("donation", "compound"):
             yield names.get(kind, kind), value
         at = found.end()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_uppercase
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +86,50 @@ def test_every_form_of_a_date_of_hibcc_is_read(secondary: str, said: dict[str, s
     assert parts(checked(f"+A123ITM70/{secondary}")) == {
         "agency": "HIBCC", "device_identifier": "A123ITM70", **said,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("carrier", "said"),
+    [
+        ("+X999123ABC0/$$05191234AB/S5678EDFG/16D20151001A", "2019-05-31"),
+        ("+X999123ABC0/$$20515191234AB/S5678EDFG/16D20151001I", "2019-05-15"),
+        ("+X999123ABC0/$$31905151234AB/S5678EDFG/16D20151001J", "2019-05-15"),
+        ("+X999123ABC0/$$4190515211234AB/S5678EDFG/16D20151001N", "2019-05-15"),
+        ("+X999123ABC0/$$5191351234AB/S5678EDFG/16D20151001J", "2019-05-15"),
+        ("+X999123ABC0/$$619135211234AB/S5678EDFG/16D20151001N", "2019-05-15"),
+        ("+X999123ABC0/$1234AB/S5678EDFG/16D20151001/14D20190515.", "2019-05-15"),
+    ],
+)
+def test_published_examples_of_hibcc_are_read_with_their_own_check_characters(carrier: str, said: str) -> None:
+    """Examples of the device grammar in the documentation of OpenText IDOL Eduction 25.4."""
+    assert parts(carrier) == {
+        "agency": "HIBCC", "device_identifier": "X999123ABC0", "expires": said, "lot": "1234AB",
+        "serial": "5678EDFG", "manufactured": "2015-10-01",
+    }  # fmt: skip
+
+
+SPACED = next(
+    text for sign in "0AIQZ" + ascii_uppercase for text in [checked(f"+A123ITM{sign}70/$L7")] if text[-1] == " "
+)
+
+
+@pytest.mark.parametrize("carrier", [SPACED, f"*{SPACED[:-1]}_*", f"{SPACED}\r\n", SPACED.strip(), f" {SPACED} "])
+def test_a_check_character_may_be_a_space(carrier: str) -> None:
+    """In the symbol; below it it is an underscore; and a space at the end is easily lost on the way."""
+    assert parts(carrier)["lot"] == "L7"
+
+
+@pytest.mark.parametrize(
+    ("digits", "date"), [("014032", "2014-02-01"), ("114032", "2114-02-01"), ("999365", "1999-12-31")]
+)
+def test_years_of_iccbba_have_three_digits(digits: str, date: str) -> None:
+    """YYYJJJ in the FDA's table."""
+    assert parts(f"=/A9999XYZ100T0944=}}{digits}")["manufactured"] == date
+
+
+def test_a_compound_message_of_iccbba_says_first_how_many_structures_follow() -> None:
+    """ISBT 128, data structure 023: two-dimensional symbols hold all in one."""
+    assert parts(f"=+06000{ICCBBA}") == parts(ICCBBA) != {}
 
 
 def test_iccbba_is_read() -> None:
