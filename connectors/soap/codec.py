@@ -32,7 +32,12 @@ SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
 TEXT = "_value_1"
 
 #: Faults of the sending side: the message was not acted on (SOAP 1.1 section 4.4.1, SOAP 1.2 part 1 section 5.4.6).
-_REFUSALS = frozenset({"Client", "Sender", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown"})
+#: So are those of WS-Security (SOAP Message Security 1.1, section 12).
+UNKNOWN_TO_THEM = frozenset({"FailedAuthentication", "InvalidSecurityToken", "SecurityTokenUnavailable"})
+_REFUSALS = UNKNOWN_TO_THEM | {
+    "Client", "Sender", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown", "FailedCheck",
+    "InvalidSecurity", "MessageExpired", "UnsupportedSecurityToken", "UnsupportedAlgorithm",
+}  # fmt: skip
 _EXACT_INTEGER = 2**53
 _DETAIL_LIMIT = 2000
 _LEXICAL = (
@@ -95,7 +100,7 @@ def write(operation: Any, body: Mapping[str, Any], headers: Mapping[str, Any]) -
         raise _does_not_fit("body", f"{operation.name}: {error}", _SEE) from error
     etree.cleanup_namespaces(envelope)
     content = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
-    return Request(content, _http_headers(etree.QName(envelope).namespace, operation.soapaction or ""))
+    return Request(content, http_headers(etree.QName(envelope).namespace, operation.soapaction or ""))
 
 
 def fits(operation: Any, element: str) -> bool:
@@ -151,7 +156,7 @@ def read_fault(body: etree._Element, code_element: str) -> Fault | None:
     details = {"faultcode": local, "faultstring": message}
     if detail is not None and len(detail):
         details["detail"] = etree.tostring(detail, encoding="unicode", with_tail=False)[:_DETAIL_LIMIT]
-    refused = bool(own) or side.rpartition(":")[2].partition(".")[0] in _REFUSALS
+    refused = bool(own) or bool({side.rpartition(":")[2].partition(".")[0], local} & _REFUSALS)
     return Fault(own or local or "Fault", message or "no reason given", refused, details)
 
 
@@ -276,8 +281,8 @@ def _text(value: Any, path: str) -> str:
     raise _does_not_fit(path, f"{path} is {kind}, the WSDL wants one plain value", "give a string or a number")
 
 
-def _http_headers(namespace: str | None, action: str) -> dict[str, str]:
-    """SOAP 1.1 section 6.1.1; for SOAP 1.2 RFC 3902."""
+def http_headers(namespace: str | None, action: str) -> dict[str, str]:
+    """Those of HTTP. SOAP 1.1 section 6.1.1; for SOAP 1.2 RFC 3902."""
     if namespace == SOAP_12:
         suffix = f'; action="{action}"' if action else ""
         return {"Content-Type": f"application/soap+xml; charset=utf-8{suffix}"}

@@ -16,44 +16,13 @@ from connectors.sdk import (
     Effect,
     Misconfigured,
     Parameters,
+    Strings,
 )
-from connectors.sdk.http import HttpClient, HttpSettings
-from connectors.sdk.http_settings import doubts
-from connectors.soap import codec, wsdl
+from connectors.sdk.http import HttpClient
+from connectors.soap import codec, raw, wsdl
 from connectors.soap.library import Fetch
+from connectors.soap.settings import SoapSettings, doubts
 from connectors.soap.transport import Peer
-
-
-class SoapSettings(HttpSettings):
-    """A SOAP service: its endpoint, its WSDL, and how we say who we are."""
-
-    url: str = Field(
-        description="endpoint that calls are posted to, whatever address the WSDL names",
-        examples=["https://erp.hospital.internal/purchasing"],
-    )
-    wsdl: str = Field(
-        description="URL or file of the WSDL, or a zip of it with what it imports, which else lies at the same"
-        " origin or in the same folder",
-        examples=[
-            "https://erp.hospital.internal/purchasing?wsdl",
-            "wsdl/purchasing.wsdl",
-            "wsdl/erp.zip#purchasing.wsdl",
-        ],
-    )
-    service: str = Field(default="", description="service of the WSDL; empty is the first", examples=["Purchasing"])
-    port: str = Field(
-        default="", description="port of the service; empty is its first SOAP port", examples=["PurchasingPort"]
-    )
-    reference_element: str = Field(
-        default="Reference",
-        description="element of the request that the parameter reference goes to",
-        examples=["Reference", "ExternalId"],
-    )
-    code_element: str = Field(
-        default="ErrorCode",
-        description="element in a fault's detail that holds the peer's own code, which faults are matched by",
-        examples=["ErrorCode"],
-    )
 
 
 class CallParameters(Parameters):
@@ -95,6 +64,43 @@ class CallOperation(Call[CallParameters]):
         return peer.call(operation, codec.write(operation, body, parameters.headers))
 
 
+class RawParameters(Parameters):
+    """An envelope written by hand."""
+
+    envelope: str = Field(
+        description="the whole envelope; {{name}} takes a value, {{#lines}}…{{/lines}} repeats for each of a list",
+        examples=[
+            "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body><Find><n>{{number}}</n></Find>"
+            "</e:Body></e:Envelope>"
+        ],
+    )
+    values: dict[str, Any] = Field(
+        default={}, description="what goes into the envelope, escaped", examples=[{"number": "=order.number"}]
+    )
+    action: str = Field(default="", description="SOAP action", examples=["urn:erp#Find"])
+    lists: Strings = Field(
+        default=[],
+        description="elements of the reply that are lists even where they came once",
+        examples=[["item"]],
+    )
+
+
+class Raw(Call[RawParameters]):
+    """Call a service with an envelope of your own (rpc/encoded, or no WSDL).
+
+    Output: the reply's body as an object of local names; every value is text, attributes are ``@name``.
+    """
+
+    name = "raw"
+    effect = Effect.ONCE
+    Parameters = RawParameters
+
+    def run(self, parameters: RawParameters, context: Context) -> Any:
+        request = raw.write(parameters.envelope, parameters.values, parameters.action)
+        name = parameters.action or "the call"
+        return _peer(context).post(name, request, lambda body: raw.read(body, parameters.lists))
+
+
 def operations(location: str, fetch: Fetch = wsdl.no_network) -> list[wsdl.Outline]:
     """The operations of a WSDL; ``location`` is a file, or a URL that ``fetch`` gets. Raises
     ``Misconfigured`` for one that is missing, refused or not understood."""
@@ -108,6 +114,8 @@ def check(context: ConnectionContext) -> Check:
         reply = peer.reach()
     except ConnectorError as error:
         return Check(False, error.message, error.next_action)
+    if peer.document is None:
+        return Check(True, f"{settings.url} answers ({reply.status})")
     names = ", ".join(sorted({outline.name for outline in wsdl.operations(peer.document)}))
     return Check(True, f"{settings.url} answers ({reply.status}); the WSDL has the operations {names}")
 
@@ -129,14 +137,7 @@ def _peer(context: ConnectionContext) -> Peer:
     def build() -> Peer:
         client = HttpClient(settings, context.log)
         try:
-            return Peer(
-                client,
-                settings.wsdl,
-                service=settings.service,
-                port=settings.port,
-                code_element=settings.code_element,
-                limit=settings.max_reply_bytes,
-            )
+            return Peer(client, settings)
         except ConnectorError:
             client.close()
             raise
@@ -160,7 +161,7 @@ def _with_reference(parameters: CallParameters, operation: Any, element: str) ->
 connector = Connector(
     name="soap",
     title="SOAP",
-    operations=(CallOperation,),
+    operations=(CallOperation, Raw),
     settings=SoapSettings,
     check=check,
     doubts=doubts,

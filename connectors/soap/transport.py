@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.sdk import ConnectorError, Misconfigured, NotSent, OutcomeUnknown, Rejected
+from lxml import etree
+
+from connectors.sdk import ConnectorError, CredentialsRefused, Misconfigured, NotSent, OutcomeUnknown, Rejected
 from connectors.sdk.http import HttpClient, HttpReply, status_error
 from connectors.sdk.xml import XmlRefused
 from connectors.soap import codec, wsdl
+from connectors.soap.library import library
+from connectors.soap.security import secured
+from connectors.soap.settings import SoapSettings
+from connectors.soap.told import Told, told
+from connectors.soap.types import Types
 
 
 class Peer:
     """One SOAP port of one connection version, shared by threads: nothing in it changes once it is built."""
 
-    def __init__(
-        self, client: HttpClient, location: str, *, service: str, port: str, code_element: str, limit: int
-    ) -> None:
-        """Loads the WSDL. Raises ``Misconfigured``, and ``NotSent`` where it cannot be had now."""
+    def __init__(self, client: HttpClient, settings: SoapSettings) -> None:
+        """Loads the WSDL, if there is one. Raises ``Misconfigured``, and ``NotSent`` where it cannot be had now."""
         self._client = client
-        self._code_element = code_element
-        self._limit = limit
-        self.document = wsdl.load(location, self._fetch)
-        self._operations: Mapping[str, Any] = wsdl.find_port(self.document, service, port).binding.all()
+        self._settings = settings
+        self.document: Any = None
+        self._operations: Mapping[str, Any] = {}
+        self._types: Types | None = None
+        if not settings.wsdl:
+            return
+        documents = library(settings.wsdl, self._fetch)
+        self.document = wsdl.loaded(settings.wsdl, documents)
+        self._operations = wsdl.find_port(self.document, settings.service, settings.port).binding.all()
+        if settings.check_types != "none":
+            self._types = Types(documents.documents)
 
     def close(self) -> None:
         self._client.close()
 
     def operation(self, name: str) -> Any:
         """Raises ``Misconfigured`` naming those there are."""
+        if self.document is None:
+            raise Misconfigured(
+                "the connection names no WSDL",
+                next_action="set wsdl of the connection, or call the service with soap.raw",
+                field="wsdl",
+            )
         if name not in self._operations:
             raise Misconfigured(
                 f"the WSDL has no operation {name!r}",
@@ -45,25 +63,68 @@ class Peer:
         """The reply as JSON.
 
         Raises, for a SOAP fault whatever its HTTP status, ``Rejected`` or ``OutcomeUnknown`` with the fault's
-        code; else what the status means; ``OutcomeUnknown`` for an answer that is not the one the WSDL promises.
+        code; the same for a reply that says no in its body; else what the status means; ``OutcomeUnknown`` for an
+        answer that is not the one the WSDL promises; ``Misconfigured`` for a request that breaks the types, unsent.
         """
-        reply = self._client.request("POST", "", content=request.content, headers=request.headers)
-        try:
-            return self._read(operation, reply)
-        except (XmlRefused, codec.NotReadable) as why:
-            raise status_error(reply) or _unreadable(operation.name, reply, str(why)) from why
+        if self._settings.check_types in ("requests", "both"):
+            self._check_request(operation, request)
 
-    def _read(self, operation: Any, reply: HttpReply) -> Any:
+        def read(body: etree._Element) -> Any:
+            if self._settings.check_types in ("replies", "both") and len(body):
+                faults = self._checker(operation).faults(body[0])
+                if faults:
+                    raise codec.NotReadable(f"its body breaks the types of the WSDL: {'; '.join(faults)}")
+            return codec.read(operation, body)
+
+        return self.post(operation.name, request, read, answers=operation.output is not None)
+
+    def post(
+        self, name: str, request: codec.Request, read: Callable[[etree._Element], Any], *, answers: bool = True
+    ) -> Any:
+        """Sends an envelope; ``read`` makes JSON of the reply's body. ``name`` is that of the call in messages."""
+        content = request.content
+        if self._settings.security is not None:
+            content = secured(content, self._settings.security)
+        reply = self._client.request("POST", "", content=content, headers=request.headers)
+        try:
+            value = self._read(name, reply, read, answers)
+        except (XmlRefused, codec.NotReadable) as why:
+            raise status_error(reply) or _unreadable(name, reply, str(why)) from why
+        said = told(value, self._settings.errors)
+        if said is not None:
+            raise _of_body(name, reply, said)
+        return value
+
+    def _read(self, name: str, reply: HttpReply, read: Callable[[etree._Element], Any], answers: bool) -> Any:
         bad = status_error(reply)
-        if operation.output is None and bad is None and not reply.content.strip():
+        if not answers and bad is None and not reply.content.strip():
             return {}
-        body = codec.open_envelope(reply.content, self._limit)
-        fault = codec.read_fault(body, self._code_element)
+        body = codec.open_envelope(reply.content, self._settings.max_reply_bytes)
+        fault = codec.read_fault(body, self._settings.code_element)
         if fault is not None:
-            raise _of_fault(operation.name, reply, fault)
+            raise _of_fault(name, reply, fault)
         if bad is not None:
             raise bad
-        return codec.read(operation, body)
+        return read(body)
+
+    def _check_request(self, operation: Any, request: codec.Request) -> None:
+        body = codec.open_envelope(request.content, len(request.content))
+        faults = self._checker(operation).faults(body[0]) if len(body) else []
+        if faults:
+            raise Misconfigured(
+                f"{operation.name} was not sent, its body breaks the types of the WSDL: {'; '.join(faults)}",
+                next_action="correct what the node puts there",
+                field="body",
+            )
+
+    def _checker(self, operation: Any) -> Types:
+        if self._types is None or operation.style != "document":
+            raise Misconfigured(
+                f"{operation.name} is rpc/literal: its messages stand in no schema and cannot be checked",
+                next_action="set check_types of the connection to none",
+                field="check_types",
+            )
+        return self._types
 
     def _fetch(self, url: str) -> bytes:
         """A WSDL document. Nothing of a call has been sent yet, so what fails here has provably no effect."""
@@ -90,6 +151,13 @@ class Peer:
 
 def _of_fault(operation: str, reply: HttpReply, fault: codec.Fault) -> ConnectorError:
     details = {"status": reply.status, **fault.details}
+    if fault.details["faultcode"] in codec.UNKNOWN_TO_THEM:
+        return CredentialsRefused(
+            f"{reply.url} does not accept who we are, {operation} was not done: {fault.message} ({fault.code})",
+            next_action="check security of the connection, and the clock of this machine; then resume it",
+            code=fault.code,
+            details=details,
+        )
     if fault.refused:
         return Rejected(
             f"{operation} was refused by {reply.url}: {fault.message} ({fault.code})",
@@ -101,6 +169,23 @@ def _of_fault(operation: str, reply: HttpReply, fault: codec.Fault) -> Connector
         f"{operation}: {reply.url} broke: {fault.message} ({fault.code}); it may or may not have acted",
         next_action=f"look up whether the peer acted; say in faults what {fault.code} means, if it always means no",
         code=fault.code,
+        details=details,
+    )
+
+
+def _of_body(operation: str, reply: HttpReply, said: Told) -> ConnectorError:
+    details = {"status": reply.status, "said": said.message}
+    if said.means == "refused":
+        return Rejected(
+            f"{operation} was refused by {reply.url}: {said.message} ({said.code})",
+            next_action=f"correct what the peer refuses, or say in faults what {said.code} means",
+            code=said.code,
+            details=details,
+        )
+    return OutcomeUnknown(
+        f"{operation}: {reply.url} says that it broke: {said.message} ({said.code}); it may or may not have acted",
+        next_action=f"look up whether the peer acted; say in faults what {said.code} means, if it always means no",
+        code=said.code,
         details=details,
     )
 
