@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
 from typing import BinaryIO
 
 import click
@@ -14,8 +13,6 @@ from connectors.edifact.answer import Answers
 from connectors.edifact.shape import VIEW
 from connectors.sdk.edi import Fault
 from connectors.sdk.edi_commands import FILE, JSON, line_of, listing, print_segments, print_view, refusing, tally
-
-_BLOCK = 128 * 1024
 
 
 @click.group("edifact")
@@ -92,4 +89,4 @@ def show_file(file: BinaryIO, as_json: bool) -> None:
 
 def _events(file: BinaryIO) -> Iterator[codec.Event]:
     """The file as it streams: one message of it is in memory."""
-    return codec.stream(iter(partial(file.read, _BLOCK), b""))
+    return codec.stream(codec.portions(file))

@@ -23,7 +23,7 @@ from connectors.edifact.named import directory, message_type, view
 from connectors.edifact.reader import read, stream
 from connectors.edifact.reply import reply
 from connectors.edifact.unnamed import declared, from_named
-from connectors.edifact.window import blocks
+from connectors.edifact.window import blocks, portions
 from connectors.edifact.writer import write, write_stream
 from connectors.sdk.edi import Fault, Place
 
@@ -32,7 +32,7 @@ __all__ = [
     "Document", "DocumentError", "EdifactError", "Envelope", "Event", "Fault", "Limits", "Message", "MessageRead",
     "Party", "Place", "Segment", "acknowledge", "acknowledgements", "assembled", "blocks", "directory", "events_of",
     "examine", "examining", "faults", "from_named", "gathered", "interchange", "is_acknowledgement",
-    "message_type", "named", "parties", "read", "reply", "stream", "write", "write_stream",
+    "message_type", "named", "parties", "portions", "read", "reply", "stream", "write", "write_stream",
 ]  # fmt: skip
 
 

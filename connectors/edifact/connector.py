@@ -62,9 +62,9 @@ class ReadEdifact(Read[ReadParameters]):
 
     def run(self, parameters: ReadParameters, context: Context) -> ReadOutput:
         given = parameters.content
-        text = context.content(given)
-        raw = given if isinstance(given, BlobRef) else context.blobs.put(text, MEDIA_TYPE)
-        received = list(receive(text, parameters.partner, parameters.strict, context))
+        raw = given if isinstance(given, BlobRef) else context.blobs.put(context.content(given), MEDIA_TYPE)
+        with context.blobs.open(raw) as file:
+            received = receive(file, parameters.partner, parameters.strict, context)
         enter(received, raw, context, raises=parameters.reused == "raise")
         faults = [found for one in received for found in one.envelope_faults()]
         first = received[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from connectors.edifact import schema
 from connectors.edifact.charsets import ENCODINGS, REPERTOIRES
 from connectors.edifact.check import check_message
 from connectors.edifact.checked import Checked, CheckedGroup, CheckedInterchange, CheckedMessage, assembled
-from connectors.edifact.detect import BLANK, has_byte_order_mark
+from connectors.edifact.detect import has_byte_order_mark
 from connectors.edifact.events import (
     Event,
     GroupBegins,
@@ -27,7 +28,7 @@ from connectors.edifact.fields import check_segment
 from connectors.edifact.lossless import Document, Interchange, Message, Segment, text_of
 from connectors.edifact.named import directory, header_of, message_type
 from connectors.edifact.values import Repertoire
-from connectors.sdk.edi import NOWHERE, Fault, Place, cut_off
+from connectors.sdk.edi import NOWHERE, Fault, Place, cut_off, text_outside
 from connectors.sdk.edi_numbers import Numbers, is_digits
 
 _DECLARED_VERSIONS = ("1", "2", "3", "4")
@@ -48,10 +49,15 @@ def faults(document: Document, checks: Checks = AS_USUAL) -> list[Fault]:
 
 
 def examining(
-    events: Iterable[Event], checks: Checks = AS_USUAL, *, messages: bool = True, first: int = 0
+    events: Iterable[Event],
+    checks: Checks | Callable[[Interchange], Checks] = AS_USUAL,
+    *,
+    messages: bool = True,
+    first: int = 0,
 ) -> Iterator[Checked]:
     """The same as a stream: each message, each group after its messages (without them), each interchange after
-    its groups (without them). ``messages=False`` checks their envelopes only and gives no named view."""
+    its groups (without them). ``messages=False`` checks their envelopes only and gives no named view. ``checks``
+    may be what gives them for an interchange when it begins."""
     examining = _Examining(checks, messages, first)
     for event in events:
         yield from examining.take(event)
@@ -61,11 +67,13 @@ def examining(
 class _Examining:
     """Keeps of each interchange what its trailers are compared with."""
 
-    def __init__(self, checks: Checks, with_messages: bool, first: int) -> None:
-        self._checks, self._with_messages = checks, with_messages
+    def __init__(self, checks: Checks | Callable[[Interchange], Checks], with_messages: bool, first: int) -> None:
+        self._checks_of = (lambda _: checks) if isinstance(checks, Checks) else checks
+        self._checks, self._with_messages = AS_USUAL, with_messages
         self._number = first - 1
         self._open: CheckedInterchange | None = None
         self._done: CheckedInterchange | None = None
+        self._position: int | None = 0
 
     def take(self, event: Event) -> Iterator[Checked]:
         match event:
@@ -83,8 +91,8 @@ class _Examining:
             case InterchangeEnds(trailer, position):
                 self._end(trailer, position)
             case Rest(text):
-                if self._done is not None and text.strip(BLANK):
-                    self._note(self._done, "interchange_text_outside", _outside(text), self._done.place)
+                if self._done is not None:
+                    self._outside(self._done, text, Place(path="/trailing"))
 
     def finish(self) -> Iterator[CheckedInterchange]:
         """The interchange that is complete; what follows the last one is a fault of it."""
@@ -94,7 +102,7 @@ class _Examining:
 
     def _begin(self, interchange: Interchange) -> None:
         self._number += 1
-        self._tree = interchange
+        self._tree, self._checks = interchange, self._checks_of(interchange)
         header = interchange["header"]
         reference = text_of(header, 5)
         place = Place(interchange=reference or None, path=f"/interchanges/{self._number}")
@@ -111,8 +119,7 @@ class _Examining:
         before = interchange["before"]
         if has_byte_order_mark(before):
             self._note(one, "byte_order_mark", "the file begins with a byte order mark", one.place)
-        if before.replace("\xef\xbb\xbf", "").strip(BLANK):
-            self._note(one, "interchange_text_outside", _outside(before), one.place)
+        self._outside(one, before.replace("\xef\xbb\xbf", "   "), one.place.within("/before"))
         header, where = one.header, one.place.within("/header")
         if header is None:
             self._note(one, "interchange_header_missing", "there is no UNB before the first message", one.place)
@@ -240,7 +247,7 @@ class _Examining:
 
     def _end(self, trailer: Segment | None, position: int | None) -> None:
         one = self._opened()
-        self._open, self._done = None, one
+        self._open, self._done, self._position = None, one, position
         if self._named_groups and self._bare:
             message = "the interchange holds groups and, beside them, messages in no group"
             self._note(one, "groups_and_messages_mixed", message, one.place)
@@ -261,6 +268,13 @@ class _Examining:
             message = f"UNZ says {text_of(trailer, 1)!r} {what}, there are {count}"
             self._note(one, "interchange_count", message, place, segment_id="UNZ", element=1)
 
+    def _outside(self, one: CheckedInterchange, text: str, place: Place) -> None:
+        """Of text (as Latin-1) before or behind an interchange."""
+        parts = re.compile(rf"(?:\b|_)UN[ABEGHTZ]{re.escape(self._tree['delimiters']['element'])}")
+        told = text_outside(text, text.encode("latin-1", "replace"), self._position, parts)
+        if told is not None:
+            self._note(one, *told, place)
+
     def _opened(self) -> CheckedInterchange:
         assert self._open is not None
         return self._open
@@ -275,10 +289,6 @@ class _Examining:
 
     def _judge(self, found: list[Fault]) -> list[Fault]:
         return [judged for one in found if (judged := self._checks.judged(one)) is not None]
-
-
-def _outside(text: str) -> str:
-    return f"text that belongs to no interchange: {text.strip(BLANK)[:40]!r}"
 
 
 def _is_count(text: str, count: int) -> bool:

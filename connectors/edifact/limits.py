@@ -9,13 +9,15 @@ from connectors.edifact.errors import EdifactError
 
 @dataclass(frozen=True)
 class Limits:
-    """``size`` is in bytes and holds for ``read`` only, ``segment`` in bytes of one segment.
+    """``size`` is in bytes and holds for ``read`` only, ``segment`` in bytes of one segment,
+    ``outside`` in bytes that belong to no interchange.
 
     ``segments`` are those of one message, which is what a stream keeps in memory.
     """
 
     size: int = 256 * 1024 * 1024
     segment: int = 65_536
+    outside: int = 1024 * 1024
     elements: int = 1_000
     segments: int = 500_000
 

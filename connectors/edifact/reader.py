@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from connectors.edifact import detect
 from connectors.edifact.batch import Batch, cut
@@ -20,6 +20,8 @@ from connectors.edifact.window import Window, blocks
 _MARK = re.compile("UN[AB]")
 _BEGINNINGS = frozenset(("UNA", "UNB"))
 _LOOKED_AT = SERVICE | _BEGINNINGS
+#: Tells how an interchange is encoded.
+Choice = Callable[[Interchange], str | None]
 _LINE_ENDS = str.maketrans("", "", "\r\n")
 
 
@@ -39,19 +41,20 @@ def read(raw: bytes, *, encoding: str | None = None, limits: Limits = Limits()) 
 def stream(
     chunks: Iterable[bytes],
     *,
-    encoding: str | None = None,
+    encoding: str | Choice | None = None,
     limits: Limits = Limits(),  # noqa: B008 - immutable
 ) -> Iterator[Event]:
     """The same as events, with one message in memory. Chunks of 64 to 256 KB are best.
 
-    Raises ``EdifactError`` as ``read``, when the place is reached.
+    ``encoding`` may be what chooses one, or none, for an interchange of which the header is known. Raises
+    ``EdifactError`` as ``read``, when the place is reached.
     """
     window = Window(chunks, limits)
     before, beginning = detect.first(window)
     while True:
         reading = _Reading(window, before, beginning, limits, encoding)
         yield from reading.events()
-        before, following = detect.following(window, limits.segment)
+        before, following = detect.following(window, limits.outside)
         before = reading.left + before
         if following is None:
             break
@@ -67,8 +70,10 @@ class _Reading:
     """
 
     def __init__(
-        self, window: Window, before: str, beginning: Beginning, limits: Limits, encoding: str | None
+        self, window: Window, before: str, beginning: Beginning, limits: Limits, encoding: str | Choice | None
     ) -> None:
+        self._choice = encoding if callable(encoding) else None
+        encoding = None if callable(encoding) else encoding
         by_mark = "utf-8" if detect.has_byte_order_mark(before) else None
         self.left = ""
         self._window, self._limits = window, limits
@@ -211,6 +216,12 @@ class _Reading:
 
     def _one(self, body: str, lead: str) -> Segment:
         segment = self._unusual(body)
+        if self._choice is not None and not self._read:
+            header = segment if self._has_header else None
+            if chosen := self._choice({**self._tree, "header": header}):
+                self._encoding = self._tree["encoding"] = checked(chosen)
+                self._is_decoded = False
+                segment = self._unusual(body)
         self._note_glue(segment, lead)
         self._check_elements(segment)
         return segment

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, BinaryIO
 
 from connectors.edifact import codec
 from connectors.edifact.acknowledgement import MESSAGE
+from connectors.edifact.checked import Checked
 from connectors.edifact.codec import CheckedGroup, CheckedInterchange, CheckedMessage, Fault
-from connectors.edifact.events import segments_of
+from connectors.edifact.events import Event, InterchangeBegins, MessageRead, segments_of
 from connectors.edifact.fault import fault
 from connectors.edifact.ledger import TERMS, answered_by, comes_once, key_of
 from connectors.edifact.lossless import Interchange, Segment, text_of
 from connectors.edifact.named import header_of
-from connectors.edifact.profile import Profile, find, profile, usage_of
-from connectors.edifact.translation import translated
+from connectors.edifact.profile import find, profile, usage_of
+from connectors.edifact.translation import translate_message, translation
 from connectors.sdk import BlobRef, BusinessError, Context, Output
 from connectors.sdk.edi import Place
 from connectors.sdk.exchange import Duplicates, SetEntry
@@ -85,27 +86,56 @@ class InterchangeOutput(Output):
 
 
 class Received(Incoming):
-    """One interchange that came in, and the partner it is from."""
+    """One interchange of a partner, taking shape while it is read."""
 
     terms = TERMS
 
-    def __init__(
-        self, checked: CheckedInterchange, tree: Interchange, partner: str, rules: Profile, *, strict: bool
-    ) -> None:
-        self.checked, self.partner = checked, partner
-        self.is_test = is_test(tree)
+    def __init__(self, interchange: Interchange, partner: str | None, strict: bool, context: Context) -> None:
+        self._parties = codec.parties(interchange)
+        self.is_test = is_test(interchange)
         self.usage = usage_of(self.is_test)
-        self.number = checked.control_reference
-        self._tree, self._rules, self._checks = tree, rules, rules.judged(strict=strict)
-        found = [self.judged(one) for one in self._partner_faults(codec.parties(tree))]
-        checked.faults[:0] = [one for one in found if one is not None]
+        self.number = text_of(interchange["header"], 5)
+        self.partner = partner or _partner_of(interchange, context)
+        given = context.partner(self.partner)
+        self.rules = profile(self.partner, given)
+        self.checks = self.rules.judged(strict=strict)
+        self._change = translation(self.rules, terms_of(self.partner, given)).inward()
+        self._loose: list[CheckedMessage] = []
+        self._groups: list[CheckedGroup] = []
+        self._checked: CheckedInterchange | None = None
+        self._digest = Digest()
+
+    def pass_on(self, event: Event) -> Event:
+        """A piece of it, once it counts in the digest, with their codes made ours in a message."""
+        self._digest.add(segments_of(event))
+        if isinstance(event, MessageRead):
+            translate_message(event.message, self._change)
+        return event
+
+    def take(self, one: Checked) -> None:
+        """What a check gives, in its order; the interchange itself comes last. Of a message that has a named view
+        no more than its header is kept beside."""
+        match one:
+            case CheckedMessage():
+                if one.document is not None:
+                    del one.message["segments"][1:]
+                self._loose.append(one)
+            case CheckedGroup():
+                self._groups.append(replace(one, messages=self._loose))
+                self._loose = []
+            case CheckedInterchange():
+                found = [self.judged(each) for each in self._partner_faults()]
+                one.faults[:0] = [each for each in found if each is not None]
+                self._checked = replace(one, groups=self._groups)
+
+    @property
+    def checked(self) -> CheckedInterchange:
+        assert self._checked is not None, "the interchange has not ended"
+        return self._checked
 
     @property
     def digest(self) -> str:
-        digest = Digest()
-        for event in codec.events_of({"interchanges": [self._tree], "trailing": ""}):
-            digest.add(segments_of(event))
-        return str(digest)
+        return str(self._digest)
 
     @property
     def place(self) -> Place:
@@ -113,7 +143,7 @@ class Received(Incoming):
 
     @property
     def duplicates(self) -> Duplicates:
-        return self._rules.duplicates
+        return self.rules.duplicates
 
     @property
     def is_accepted(self) -> bool:
@@ -137,7 +167,7 @@ class Received(Incoming):
         return comes_once(one.type, one.document)
 
     def judged(self, found: Fault) -> Fault | None:
-        return self._checks.judged(found)
+        return self.checks.judged(found)
 
     def note(self, found: Fault) -> None:
         self.checked.faults.append(found)
@@ -208,8 +238,8 @@ class Received(Incoming):
             segments=[{**segment} for segment in one.message["segments"]] if one.document is None else None,
         )
 
-    def _partner_faults(self, parties: tuple[codec.Party, codec.Party]) -> Iterator[Fault]:
-        (sender, receiver), ours = parties, self._rules
+    def _partner_faults(self) -> Iterator[Fault]:
+        (sender, receiver), ours = self._parties, self.rules
         place = Place(interchange=self.number or None)
         if not ours.theirs.party().is_same(sender):
             message = f"UNB says it comes from {sender.id!r}, not from partner {self.partner}"
@@ -224,22 +254,25 @@ class Received(Incoming):
             yield fault("test_indicator_mismatch", message, place, segment_id="UNB", element=11)
 
 
-def receive(raw: bytes, partner: str | None, strict: bool, context: Context) -> Iterator[Received]:
-    """Each interchange by the rules of the partner it is from: their character set and their checks. Raises
-    ``EdifactError``, ``BusinessError`` for an unknown sender."""
-    document = codec.read(raw)
-    for number, interchange in enumerate(document["interchanges"]):
-        whose = partner or _partner_of(interchange, context)
-        rules = profile(whose, context.partner(whose))
-        if rules.character_set:
-            again = codec.read(raw, encoding=rules.character_set)
-            interchange = again["interchanges"][number]
-        is_last = number == len(document["interchanges"]) - 1
-        rest = document["trailing"] if is_last else ""
-        ours = translated(interchange, rules, terms_of(whose, context.partner(whose)))
-        alone: codec.Document = {"interchanges": [ours], "trailing": rest}
-        [checked] = codec.examine(alone, rules.judged(strict=strict), first=number)
-        yield Received(checked, interchange, whose, rules, strict=strict)
+def receive(file: BinaryIO, partner: str | None, strict: bool, context: Context) -> list[Received]:
+    """Every interchange of a file that passes, each by the rules of the partner it is from: their character set and
+    their checks. Raises ``EdifactError``, ``BusinessError`` for an unknown sender."""
+    begun: list[Received] = []
+
+    def character_set(interchange: Interchange) -> str | None:
+        return Received(interchange, partner, strict, context).rules.character_set or None
+
+    def noticing() -> Iterator[Event]:
+        for event in codec.stream(codec.portions(file), encoding=character_set):
+            if isinstance(event, InterchangeBegins):
+                begun.append(Received(event.interchange, partner, strict, context))
+            yield begun[-1].pass_on(event)
+
+    ended = 0
+    for one in codec.examining(noticing(), lambda _: begun[-1].checks):
+        begun[ended].take(one)
+        ended += isinstance(one, CheckedInterchange)
+    return begun
 
 
 def _partner_of(interchange: Interchange, context: Context) -> str:

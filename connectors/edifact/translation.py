@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 
 from connectors.edifact import schema
 from connectors.edifact.element import Position, Slot
-from connectors.edifact.lossless import Element, Interchange, Segment
+from connectors.edifact.lossless import Element, Message, Segment
 from connectors.edifact.named import directory, message_type
 from connectors.edifact.profile import Profile
 from connectors.sdk.partner import Terms
@@ -23,17 +22,10 @@ def translation(profile: Profile, terms: Terms) -> Translation:
     return Translation.of(terms, profile.codes, _UNIT, _TEXTS)
 
 
-def translated(interchange: Interchange, rules: Profile, terms: Terms) -> Interchange:
-    """An interchange that was read, with its messages in our codes; the one that is given stays as it was read."""
-    change = translation(rules, terms).inward()
-    if change is None:
-        return interchange
-    copy = deepcopy(interchange)
-    for group in copy["groups"]:
-        for message in group["messages"]:
-            if by := schema.nearest(directory(message), message_type(message)):
-                translate(message["segments"], by, change)
-    return copy
+def translate_message(message: Message, change: Change | None) -> None:
+    """Every value of a message, in place, by the directory it is read by."""
+    if change is not None and (by := schema.nearest(directory(message), message_type(message))):
+        translate(message["segments"], by, change)
 
 
 def translate(segments: Sequence[Segment], directory: str, change: Change | None) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import BinaryIO
 
 from connectors.edifact.limits import Limits, past
 
-_FIRST_BATCH, _BATCH = 2_048, 65_536
+_FIRST_BATCH, _BATCH, _BLOCK = 2_048, 65_536, 131_072
 
 
 class Window:
@@ -103,6 +105,11 @@ class Window:
             raise past(message, "segment_too_long", self.offset + at)
 
 
-def blocks(raw: bytes, size: int = 131_072) -> Iterator[bytes]:
+def portions(file: BinaryIO, size: int = _BLOCK) -> Iterator[bytes]:
+    """A file that is open, as a stream."""
+    return iter(partial(file.read, size), b"")
+
+
+def blocks(raw: bytes, size: int = _BLOCK) -> Iterator[bytes]:
     """Bytes that are in memory, as a stream."""
     return (raw[start : start + size] for start in range(0, len(raw), size))

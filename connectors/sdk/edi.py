@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -69,6 +70,30 @@ def cut_off(what: str, position: int | None) -> str:
     """What is said of an interchange whose end is missing. ``position`` is the byte of the file behind it."""
     where = "" if position is None else f" at byte {position}"
     return f"{what}: it breaks off{where}, or its end was lost; ask the sender to send it again, whole"
+
+
+#: What stands around interchanges without meaning anything: blanks, padding, a mark of the end or of the encoding.
+_BLANK = b" \t\r\n\0\x1a"
+_PADDING = _BLANK.decode() + "\ufeff"
+_BEGINNING = re.compile(r"ISA([^A-Za-z0-9\s]).{0,12}?\1|UN[BH]\+|UNA:")
+
+
+def text_outside(text: str, raw: bytes, position: int | None, parts: re.Pattern[str]) -> tuple[str, str] | None:
+    """Code and message for text that belongs to no interchange; ``None`` for padding, which means nothing.
+
+    ``raw`` are its bytes, the first of which is the byte ``position`` of the file. Where it has what an interchange
+    is made of, which ``parts`` finds, it may be one that was damaged: the code then is one that rejects.
+    """
+    seen = text.strip(_PADDING)
+    if not seen:
+        return None
+    size, before = len(raw.strip(_BLANK)), len(raw) - len(raw.lstrip(_BLANK))
+    where = "" if position is None else f" from byte {position + before} on"
+    told = f"{size} bytes{where} belong to no interchange: {seen[:40]!r}"
+    if parts.search(seen) or _BEGINNING.search(seen):
+        told += "; they may be one that was damaged: ask the sender what they sent, and to send it again"
+        return "interchange_unreadable", told
+    return "interchange_text_outside", told
 
 
 class Judged:

@@ -22,13 +22,14 @@ class Limits:
     """What one file may hold; beyond it reading stops with an error instead of filling memory.
 
     ``size`` is in bytes and for a tree that is held whole; ``segment`` in bytes of one segment, or of text
-    between two; ``binary`` in bytes of the data in BIN and BDS; ``segments`` and ``set_size`` (bytes) are for one
-    transaction set, ``segments`` also for those outside the sets of an interchange.
+    between two; ``binary`` in bytes of the data in BIN and BDS; ``outside`` in bytes that belong to no interchange;
+    ``segments`` and ``set_size`` (bytes) are for one transaction set, ``segments`` also for those outside sets.
     """
 
     size: int = 256 * 1024 * 1024
     segment: int = 65_536
     binary: int = 16 * 1024 * 1024
+    outside: int = 1024 * 1024
     elements: int = 1_000
     segments: int = 200_000
     set_size: int = 32 * 1024 * 1024

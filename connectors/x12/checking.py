@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from connectors.sdk.edi import Place, Policy
+from connectors.sdk.edi import Policy
 from connectors.x12.checked import Checked, CheckedGroup, CheckedInterchange, CheckedSet
 from connectors.x12.checking_group import GroupCheck
-from connectors.x12.checking_interchange import BLANK, InterchangeCheck, outside
+from connectors.x12.checking_interchange import InterchangeCheck
 from connectors.x12.events import (
     Between,
     Event,
@@ -19,7 +19,6 @@ from connectors.x12.events import (
     SetRead,
     StreamEnds,
 )
-from connectors.x12.fault import fault
 
 C = TypeVar("C", CheckedSet, CheckedGroup, CheckedInterchange)
 
@@ -32,6 +31,7 @@ class Checking:
         self._count = -1
         self._waiting: CheckedInterchange | None = None
         self._interchange: InterchangeCheck | None = None
+        self._position: int | None = 0
 
     def run(self, events: Iterable[Event]) -> Iterator[Checked]:
         for event in events:
@@ -41,7 +41,7 @@ class Checking:
                 case InterchangeBegins(interchange), _:
                     yield from self._release()
                     self._count += 1
-                    self._interchange = InterchangeCheck(interchange, self._count, self._named)
+                    self._interchange = InterchangeCheck(interchange, self._count, self._named, self._position)
                 case GroupBegins(header), InterchangeCheck() as current:
                     current.open(header)
                 case Between(segment), InterchangeCheck() as current:
@@ -49,16 +49,17 @@ class Checking:
                 case GroupEnds(trailer), InterchangeCheck() as current:
                     yield self._judged(current.close(trailer))
                 case InterchangeEnds(trailer, position), InterchangeCheck() as current:
-                    self._waiting = current.end(trailer, position)
-                case StreamEnds(trailing), _:
-                    yield from self._release(trailing)
+                    self._waiting, self._position = current.end(trailer, position), position
+                case StreamEnds(trailing, encoding), InterchangeCheck() as current:
+                    if self._waiting is not None:
+                        self._waiting.faults.extend(
+                            current.outside(trailing, encoding, self._position, "/trailing")
+                        )
+                    yield from self._release()
 
-    def _release(self, trailing: str = "") -> Iterator[Checked]:
+    def _release(self) -> Iterator[Checked]:
         """The interchange that is complete; text after the last one is a fault of it."""
         if self._waiting is not None:
-            if trailing.strip(BLANK):
-                where = Place(path="/trailing")
-                self._waiting.faults.append(fault("interchange_text_outside", outside(trailing), where))
             yield self._judged(self._waiting)
             self._waiting = None
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from connectors.sdk.edi import Fault, Place, cut_off
+from connectors.sdk.edi import Fault, Place, cut_off, text_outside
 from connectors.x12 import schema
 from connectors.x12.checked import CheckedGroup, CheckedInterchange
 from connectors.x12.checking_group import GroupCheck, loose_ends
@@ -14,15 +15,14 @@ from connectors.x12.lossless import Interchange, Segment, text_of
 from connectors.x12.numbers import is_count, same_number
 from connectors.x12.values import wrong
 
-BLANK = " \t\r\n\0\x1a\ufeff"
 #: Elements of ISA that are looked at: dates, standard, version, number, indicators; the parties are the profile's.
 _HEADER_ELEMENTS = (9, 10, 12, 13, 14, 15)
 
 
 class InterchangeCheck:
-    """One interchange, open."""
+    """One interchange, open. ``position`` is the byte at which what stands before it begins."""
 
-    def __init__(self, interchange: Interchange, number: int, named: bool) -> None:
+    def __init__(self, interchange: Interchange, number: int, named: bool, position: int | None) -> None:
         self._header, self._named = interchange["header"], named
         self._control_number = text_of(self._header, 13)
         self._place = Place(interchange=self._control_number, path=f"/interchanges/{number}")
@@ -30,14 +30,14 @@ class InterchangeCheck:
         self._delimiters = Delimiters(**interchange["delimiters"])
         self._segments: list[Segment] = []
         self._groups = self._headers = 0
-        self._faults = list(self._header_faults(interchange))
+        self._encoding = interchange["encoding"]
+        self._faults = list(self.outside(interchange["before"], None, position, "/before"))
+        self._faults += self._header_faults(interchange)
         self._faults += self._glue(self._header, "/header")
         self.group: GroupCheck | None = None
 
     def _header_faults(self, interchange: Interchange) -> Iterator[Fault]:
         where = self._place.within("/header")
-        if interchange["before"].strip(BLANK):
-            yield fault("interchange_text_outside", outside(interchange["before"]), self._place)
         length = 4 + sum(len(str(element)) + 1 for element in self._header["elements"])
         if length != HEADER_LENGTH:
             message = f"the ISA segment has {length} characters instead of {HEADER_LENGTH}"
@@ -101,7 +101,11 @@ class InterchangeCheck:
     def _glue(self, segment: Segment, path: str) -> Iterator[Fault]:
         return loose_ends(segment, self._place.within(path), self._terminator)
 
-
-def outside(text: str) -> str:
-    """What is said of text between interchanges."""
-    return f"text that belongs to no interchange: {text.strip(BLANK)[:40]!r}"
+    def outside(self, text: str, encoding: str | None, position: int | None, path: str) -> Iterator[Fault]:
+        """Of text before or behind it, which begins at the byte ``position``; in its own encoding unless told."""
+        signs = self._delimiters
+        parts = re.compile(rf"(?:\b|_)(?:GS|ST|SE|GE|IEA|TA1){re.escape(signs.element)}")
+        told = text_outside(text, text.encode(encoding or self._encoding, "replace"), position, parts)
+        if told is not None:
+            place = Place(path=path) if path == "/trailing" else self._place.within(path)
+            yield fault(*told, place)

@@ -65,7 +65,7 @@ def _no_header(buffer: Buffer, size: int) -> X12Error:
 def _junk(buffer: Buffer, limits: Limits) -> int | None:
     """Length of what lies before the next readable ISA; None where no other comes."""
     looked = 0
-    while looked <= limits.segment:
+    while looked <= limits.outside:
         buffer.need(looked + AHEAD)
         match = HEADER.search(buffer.raw, buffer.at + looked)
         if match is None and buffer.is_whole:
@@ -74,7 +74,7 @@ def _junk(buffer: Buffer, limits: Limits) -> int | None:
             looked = max(buffer.ahead - 3, looked)
         else:
             looked = match.start() - buffer.at
-            if looked <= limits.segment and is_interchange(buffer, looked):
+            if looked <= limits.outside and is_interchange(buffer, looked):
                 return looked
             looked += 3
-    raise too_long(f"more than {limits.segment} bytes that belong to no interchange", buffer)
+    raise too_long(f"more than {limits.outside} bytes that belong to no interchange", buffer)

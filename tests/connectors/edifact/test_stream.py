@@ -17,7 +17,9 @@ from connectors.edifact.codec import (
     stream,
     write_stream,
 )
-from tests.connectors.edifact.samples import HEAD, INTERCHANGE, ORDER, enclosed, many_orders, message
+from connectors.edifact.connector import ReadEdifact, ReadParameters
+from tests.connectors.edifact.samples import ACME, HEAD, INTERCHANGE, ORDER, enclosed, many_orders, message
+from tests.connectors.edifact.test_connector import context
 
 CHUNK = 65_536
 
@@ -31,6 +33,21 @@ def peak(work: Iterable[object]) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+def kept(raw: bytes) -> tuple[int, int]:
+    """Bytes at the highest point while the operation reads, and those that its output still holds."""
+    ours, theirs = ACME["edifact"]["ours"], ACME["edifact"]["theirs"]
+    peer = context(ACME | {"edifact": {"ours": theirs, "theirs": ours, "test": False}})
+    content = peer.blobs.put(raw, "application/edifact")
+    tracemalloc.start()
+    try:
+        output = ReadEdifact().run(ReadParameters(content=content), peer)
+        held, highest = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert output.accepted
+    return highest, held
 
 
 def endless(start: bytes, filler: bytes) -> Iterator[bytes]:
@@ -55,6 +72,15 @@ def test_memory_does_not_grow_with_the_number_of_messages() -> None:
 
 def test_checking_needs_no_more_memory_than_its_stream() -> None:
     assert peak(one for one in examining(stream(blocks(many_orders(1_000))), messages=False)) < 3_000_000
+
+
+def test_the_operation_needs_little_more_than_what_it_hands_on() -> None:
+    """The messages in the named view; no tree of the file beside them."""
+    raw = many_orders(1_000)
+
+    highest, held = kept(raw)
+
+    assert highest < held + 10 * len(raw)  # a tree takes some forty times the bytes
 
 
 def test_messages_come_before_the_stream_is_read_to_its_end() -> None:

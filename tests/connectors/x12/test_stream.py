@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.x12.codec import Limits, X12Error, check, read, stream, write
+from connectors.x12.connector import ReadParameters, ReadX12
 from connectors.x12.events import SetRead, document_of, events_of
 from tests.connectors.x12.made import interchange
 from tests.connectors.x12.samples import CORPUS, SAMPLES, sample
+from tests.connectors.x12.test_connector import context
 
 FILES = [path.read_bytes() for path in sorted(SAMPLES.glob("*.edi"))]
 EMPTY_HEADER = interchange()[:106]
@@ -69,6 +72,49 @@ def test_a_set_is_given_as_soon_as_it_is_complete() -> None:
     assert len(taken) <= 2 < len(raw) // (64 * 1024)
 
 
+def _peak(work: Iterator[object]) -> int:
+    """Bytes at the highest point while it is used up."""
+    tracemalloc.start()
+    try:
+        for _ in work:
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def _orders(count: int) -> Iterator[bytes]:
+    yield EMPTY_HEADER + b"GS*PR*ACMEMED*MERCYHOSP*20261120*0930*7*X*004010~"
+    for number in range(1, count + 1):
+        lines = b"BAK*00*AD*PO-1*20261120~" + b"PO1*1*5*EA~" * 40
+        yield b"ST*855*%09d~%sSE*43*%09d~" % (number, lines, number)
+    yield b"GE*%d*7~IEA*1*000000007~" % count
+
+
+def test_memory_does_not_grow_with_the_number_of_sets() -> None:
+    """Ten times the file, read and checked, with and without named views."""
+    for named in (False, True):
+        small = _peak(check(stream(_orders(300)), named=named))
+        large = _peak(check(stream(_orders(3_000)), named=named))
+
+        assert large < small * 1.5
+
+
+def test_the_operation_needs_little_more_than_what_it_hands_on() -> None:
+    peer = context()
+    raw = b"".join(_orders(1_000))
+    content = peer.blobs.put(raw, "application/edi-x12")
+    tracemalloc.start()
+    try:
+        output = ReadX12().run(ReadParameters(content=content), peer)
+        held, highest = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(output.sets) == 1_000
+    assert highest < held + 3 * len(raw)
+
+
 def test_a_gigabyte_of_one_segment_ends_in_an_error_after_a_few_portions() -> None:
     taken = []
 
@@ -90,7 +136,7 @@ def test_a_gigabyte_of_one_segment_ends_in_an_error_after_a_few_portions() -> No
     [
         (EMPTY_HEADER + b"GS*PO~" + b" " * 70_000, Limits(), "blanks follow a segment"),
         (b" " * 70_000 + EMPTY_HEADER, Limits(), "should begin with ISA"),
-        (EMPTY_HEADER + b"IEA*0*1~" + b"x" * 70_000 + EMPTY_HEADER, Limits(), "belong to no interchange"),
+        (EMPTY_HEADER + b"IEA*0*1~" + b"x" * 1_200_000 + EMPTY_HEADER, Limits(), "belong to no interchange"),
         (EMPTY_HEADER + b"GS*" + b"*" * 1_001 + b"~", Limits(), "1000 elements"),
         (EMPTY_HEADER + b"GS*a~\nGS*" + b"*" * 1_001 + b"~\nGS*a~\n", Limits(), "1000 elements"),
         (EMPTY_HEADER + b"ST*1~" + b"A*1~" * 10 + b"SE*1~", Limits(segments=9), "more than 9 segments"),
