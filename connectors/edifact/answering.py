@@ -12,14 +12,13 @@ from connectors.edifact import codec
 from connectors.edifact.acknowledgement import MESSAGE, Acknowledgement, acknowledge
 from connectors.edifact.checked import CheckedGroup, CheckedInterchange, CheckedMessage
 from connectors.edifact.codec import Envelope, Fault
-from connectors.edifact.delimiters import REPETITION_SINCE
 from connectors.edifact.fault import STANDARD as CHECKS
 from connectors.edifact.ledger import STANDARD
 from connectors.edifact.lossless import Segment, text_of
 from connectors.edifact.outgoing import MEDIA_TYPE, content, numbered, outgoing
 from connectors.edifact.profile import Acknowledging, Profile, profile, usage_of
 from connectors.edifact.received import GroupOutput, InterchangeOutput, RejectedOutput
-from connectors.edifact.reply import ECHOED, fits
+from connectors.edifact.reply import ECHOED, answered_in, fits
 from connectors.sdk import BlobRef, Context, Output, Parameters, Write
 from connectors.sdk.answering import again, faults_from, is_quarantined, one_file, parsed, to_answer
 from connectors.sdk.edi import NOWHERE
@@ -158,11 +157,9 @@ def _answer(one: InterchangeOutput, wanted: Acknowledging) -> _Answer:
 def _envelope(answers: Sequence[_Answer], to: Profile, context: Context) -> Envelope:
     """The profile's, in the syntax version of what is answered; in UTF-8 where what is repeated needs it."""
     usual = outgoing(to, context)
-    is_four = any(one.syntax_version >= REPETITION_SINCE for one in answers)
-    version = "4" if is_four else min(to.syntax_version, "3")
     plain = replace(
         usual,
-        syntax_version=version,
+        syntax_version=answered_in(one.syntax_version for one in answers),
         group_reference=None,
         acknowledgement_requested=False,
         application_reference="",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from connectors.edifact.fault import Checks
 from connectors.edifact.lossless import Document, Interchange, text_of
 from connectors.edifact.writer import delimiters_of
 
+_EARLIER, _LATEST = ("1", "2", "3"), REPETITION_SINCE
 #: A CONTRL repeats identifiers as they were received, also where just that is what is wrong with them.
 ECHOED = Checks(
     dict.fromkeys(
@@ -47,7 +49,7 @@ def reply(answered: Interchange, answer: Acknowledgement, control_reference: str
         control_reference=control_reference,
         at=at,
         syntax=syntax if as_theirs else "UNOW",
-        syntax_version="4" if answer.syntax_version >= REPETITION_SINCE else "3",
+        syntax_version=answered_in([answer.syntax_version]),
         is_test=text_of(header, 11) == "1",
         delimiters=delimiters_of(answered),
         encoding=encoding if as_theirs else "utf-8",
@@ -56,6 +58,12 @@ def reply(answered: Interchange, answer: Acknowledgement, control_reference: str
         checks=ECHOED,
     )
     return interchange(envelope, [(MESSAGE, answer.document)])
+
+
+def answered_in(versions: Iterable[str]) -> str:
+    """The syntax version of the answer to interchanges of these: the highest of them, as CONTRL D:3 is for versions
+    1, 2 and 3 (its section 1.2) and 4:1 for version 4. One that is not known is read as 3."""
+    return max(_LATEST if one >= _LATEST else one if one in _EARLIER else "3" for one in versions)
 
 
 def fits(document: dict[str, Any], encoding: str) -> bool:

@@ -111,7 +111,10 @@ def test_what_does_not_say_who_sent_it_under_which_number_is_not_answered(raw: s
     assert acknowledgements(examine(read(text.encode()))) == []
 
 
-@pytest.mark.parametrize(("syntax", "version"), [("3", ["D", "3", "UN"]), ("4", ["4", "1", "UN"])])
+@pytest.mark.parametrize(
+    ("syntax", "version"),
+    [*((syntax, ["D", "3", "UN"]) for syntax in ("1", "2", "3")), ("4", ["4", "1", "UN"])],
+)
 def test_the_answer_is_a_sound_interchange_in_the_syntax_of_what_it_answers(
     syntax: str, version: list[str]
 ) -> None:
@@ -123,6 +126,7 @@ def test_the_answer_is_a_sound_interchange_in_the_syntax_of_what_it_answers(
     assert faults(document) == []
     header = document["interchanges"][0]["header"]
     assert header is not None
+    assert header["elements"][0] == ["UNOC", syntax]
     assert header["elements"][1:3] == [["4012345000094", "14"], ["5412345000013", "14"]]
     [segments] = [one["segments"] for one in document["interchanges"][0]["groups"][0]["messages"]]
     assert segments[0]["elements"][1] == ["CONTRL", *version]

@@ -137,6 +137,24 @@ def test_syntax_version_4_is_answered_in_it_whatever_the_profile_writes() -> Non
     assert faults(read(content)) == []
 
 
+@pytest.mark.parametrize(
+    ("theirs", "answered"),
+    [(["1"], "1"), (["2"], "2"), (["1", "2"], "2"), (["2", "3"], "3"), (["7"], "4"), (["0"], "3")],
+)
+def test_a_contrl_is_in_the_highest_syntax_version_of_what_it_answers(theirs: list[str], answered: str) -> None:
+    """CONTRL D:3 is for versions 1 to 3, and 4:1 for 4; a version that is not known is read as 3."""
+    raw = b"".join(
+        MIXED.replace(b"UNOC:3", f"UNOC:{version}".encode()).replace(b"REF1", f"REF{number}".encode())
+        for number, version in enumerate(theirs)
+    )
+
+    _, content, _ = answer(raw)
+
+    assert f"UNB+UNOC:{answered}+".encode() in content
+    assert (b"CONTRL:4:1:UN" in content) == (answered == "4")
+    assert faults(read(content)) == []
+
+
 def test_what_does_not_fit_the_partners_character_set_is_repeated_in_utf8() -> None:
     raw = enclosed(message(BAD, reference="№1"), head=FROM_THEM.replace("UNOC", "UNOW"))
 
