@@ -1,4 +1,5 @@
-"""One operation, ``partner.awaiting``: by when a partner has to send what follows an order."""
+"""What a partner's profile says for flows: by when they have to send what follows an order, and where they are
+reached."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from connectors.sdk import Call, Connector, Context, Effect, Output, Parameters
+from connectors.sdk import Call, Connector, Context, Effect, Misconfigured, Output, Parameters
 from connectors.sdk.partner import terms_of
 
 
@@ -63,4 +64,41 @@ class Awaiting(Call[AwaitingParameters]):
         )
 
 
-connector = Connector(name="partner", title="Trading partners", operations=(Awaiting,))
+class DeliveryParameters(Parameters):
+    partner: str = Field(
+        min_length=1, description="name of the partner who is to be sent something", examples=["acme"]
+    )
+
+
+class DeliveryOutput(Output):
+    """For a node that delivers: ``"connection": "=delivery.connection"``. ``folder`` ends without a slash: the root
+    is empty."""
+
+    connection: str
+    folder: str
+
+
+class Deliver(Call[DeliveryParameters]):
+    """Where a partner is sent its documents, by its profile's ``delivery``.
+
+    Raises ``Misconfigured`` where there is no such profile, or it does not say.
+    """
+
+    name = "delivery"
+    effect = Effect.NONE
+    Parameters: ClassVar[type[Parameters]] = DeliveryParameters
+    Output: ClassVar[type[Output] | None] = DeliveryOutput
+
+    def run(self, parameters: DeliveryParameters, context: Context) -> DeliveryOutput:
+        name = parameters.partner
+        said = terms_of(name, context.partner(name)).delivery
+        if said is None:
+            raise Misconfigured(
+                f"the profile of partner {name!r} does not say where what they are sent is put",
+                next_action=f'add "delivery": {{"connection": …, "folder": "/in"}} to partners/{name}.json',
+                field="delivery",
+            )
+        return DeliveryOutput(connection=said.connection, folder=said.folder.rstrip("/"))
+
+
+connector = Connector(name="partner", title="Trading partners", operations=(Awaiting, Deliver))

@@ -129,6 +129,17 @@ class Awaiting(_Part):
         return timedelta(seconds=seconds(self.ship_notice)) if self.ship_notice else None
 
 
+class Delivery(_Part):
+    """Where what they are sent is put."""
+
+    connection: str = Field(
+        min_length=1, description="name of the connection through which they are reached", examples=["acme_sftp"]
+    )
+    folder: str = Field(
+        default="/in", pattern=r"^/([^/]+(/[^/]+)*)?$", description="folder there, from its root", examples=["/in"]
+    )
+
+
 def _signed(duration: str) -> timedelta:
     length = timedelta(seconds=seconds(duration.removeprefix("-")))
     return -length if duration.startswith("-") else length
@@ -143,6 +154,11 @@ class Terms(BaseModel):
     items: Items = Field(default=Items(), description="how lines name items")
     units: CodeMap = Field(default={}, description="units of measure, ours: theirs", examples=[{"BX": "CT"}])
     characters: Characters = Field(default=Characters(), description="characters they cannot take")
+    delivery: Delivery | None = Field(
+        default=None,
+        description="where what they are sent is put; absent: the flow that sends says it",
+        examples=[{"connection": "acme_sftp", "folder": "/in"}],
+    )
     awaiting: Awaiting = Field(default=Awaiting(), description="how long they may take to answer")
 
 

@@ -28,7 +28,7 @@ _OF_GLN, _OF_ANYTHING = ("14", "UL"), ("", "ZZ", "ZZZ")
 
 def draft(
     name: str, *, title: str, standard: str, ours: str, theirs: str, qualifier: str = "", version: str = "",
-    supplier_number: str = "", schema: str = "",
+    supplier_number: str = "", delivery: Mapping[str, str] | None = None, schema: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """The content of ``partners/NAME.json``. Raises ``Misconfigured`` for a standard that is not installed."""
     found = load_trading(standard) if standard in standards() else None
@@ -39,6 +39,7 @@ def draft(
     made = {"$schema": schema, "partner": name, "name": title or name, "supplier_number": supplier_number}
     return {
         **{key: value for key, value in made.items() if value},
+        **({"delivery": dict(delivery)} if delivery else {}),
         standard: found.draft(ours, theirs, qualifier, version),
     }
 

@@ -22,6 +22,8 @@ _LONGEST = 20.0
 _ROUNDS = 200
 
 
+#: Of a profile: it is tried as it is in one environment, and reached at its simulator.
+_NOT_TRIED = ("environment", "$schema", "delivery")
 _CONNECTION = {
     "type": "sftp",
     "settings": {
@@ -127,7 +129,7 @@ class Stage:
         for kind in ("mappings", "masterdata"):
             if (self.pack.folder / kind).is_dir():
                 shutil.copytree(self.pack.folder / kind, folder / kind)
-        partner = {key: value for key, value in self.profile.items() if key not in ("environment", "$schema")}
+        partner = {key: value for key, value in self.profile.items() if key not in _NOT_TRIED}
         settings = {**self.trading.simulator(self.profile), "sends": list(KINDS[2:]), "lots": 2}
         files: dict[str, Any] = {
             "pack.json": {

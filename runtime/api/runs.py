@@ -11,9 +11,10 @@ from runtime.engine.client import Client
 from runtime.governance.searching import dead_letters, run_search
 from runtime.governance.views import plain, run_row, story_view
 from runtime.governance.waiting import waits_for
+from runtime.mapping import is_expression
 from runtime.model.flow import OperationNode
 from runtime.model.run import Run
-from runtime.store.store import ClientStore, Refused
+from runtime.store.store import ClientStore, Refused, Story
 
 
 class Runs(Desk):
@@ -52,7 +53,7 @@ class Runs(Desk):
             keys = owner.store.keys_of([each.id for each in found])
             return {"runs": [run_row(each, keys.get(each.id, {})) for each in found], "after": None}
         story = owner.store.story(found[0].id)
-        reached = _connections(owner, story.run.release)
+        reached = _connections(owner, story)
         told = story_view(story)
         told["time_line"] = [{**step, "connection": _reached(step, reached)} for step in told["time_line"]]
         return {
@@ -86,13 +87,15 @@ class Runs(Desk):
         return {"run": row.run}
 
 
-def _connections(client: Client, release: str) -> dict[tuple[str, str], str]:
-    """By the kind of step and the node."""
+def _connections(client: Client, story: Story) -> dict[tuple[str, str], str]:
+    """By the kind of step and the node; one that an expression named, as its effect was sent through it."""
+    sent = {intent.node: intent.connection for intent in story.intents}
     found = {}
-    for _, node in client.release(release).flow.walk():
+    for _, node in client.release(story.run.release).flow.walk():
         if isinstance(node, OperationNode):
             for kind, asked in (("send", node), ("look_up", node.look_up), ("undo", node.undo)):
                 name = getattr(asked, "connection", None) or node.connection
+                name = sent.get(node.id) if is_expression(name) else name
                 if name:
                     found[kind, node.id] = name
     return found

@@ -29,11 +29,14 @@ def partner() -> None:
 @click.option("--version", default="", help="Of what we send: 004010, or D:96A:UN:EAN008.")
 @click.option("--title", default="", help="What people see [NAME].")
 @click.option("--supplier-number", default="", help="Number of the supplier in the master data.")
+@click.option("--connection", default="", metavar="NAME", help="Through which they are reached, such as acme_sftp.")
+@click.option("--folder", default="/in", show_default=True, help="There, for what they are sent.")
 @click.option("--samples", type=options.folder, default=None, help="Folder for samples [beside the profile].")
 @options.here
 def init(
     name: str, standard: str, ours: str, theirs: str, qualifier: str, version: str, title: str,
-    supplier_number: str, samples: Path | None, data: Path, packs: tuple[Path, ...], client: str, as_json: bool,
+    supplier_number: str, connection: str, folder: str, samples: Path | None, data: Path, packs: tuple[Path, ...],
+    client: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Write partners/NAME.json and sample documents both ways. Nothing that is there is overwritten."""
     from datetime import UTC, datetime
@@ -41,8 +44,8 @@ def init(
     from runtime.api import partner_draft
     from runtime.model.pack import Pack
 
-    folder = served.one_pack(data, packs, client)
-    path = folder / "partners" / f"{name}.json"
+    place = served.one_pack(data, packs, client)
+    path = place / "partners" / f"{name}.json"
     if not _NAME.fullmatch(name):
         raise click.BadParameter(
             f"{name!r} cannot name a partner: a small letter, then small letters, digits, '-' and '_'",
@@ -55,16 +58,20 @@ def init(
         name, title=title, standard=standard, qualifier=qualifier, version=version,
         ours=ours or _asked("--ours", "Our id, as they know us"), theirs=theirs or _asked("--theirs", "Their id"),
         supplier_number=supplier_number,
-        schema="../schemas/partner.schema.json" if (folder / "schemas").is_dir() else "",
+        delivery={"connection": connection, "folder": folder} if connection else None,
+        schema="../schemas/partner.schema.json" if (place / "schemas").is_dir() else "",
     )  # fmt: skip
-    pack = Pack.read(folder)
+    pack = Pack.read(place)
     warnings = partner_draft.doubts(content)
     partner_draft.check(path, pack, content)
     made = list(partner_draft.samples(pack, content, datetime.now(UTC)))
     files = partner_draft.written(samples or path.with_suffix(""), made)
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    told = {"partner": name, "file": str(path), "samples": [str(one) for one in files], "warnings": warnings}
+    told = {
+        "partner": name, "file": str(path), "samples": [str(one) for one in files], "warnings": warnings,
+        "delivers": bool(connection),
+    }  # fmt: skip
     show.answer(told, as_json, _tell_made)
 
 
@@ -82,6 +89,9 @@ def _tell_made(told: dict[str, Any]) -> None:
     for one in told["warnings"]:
         show.fact("warning", one, bad=True)
     show.fact("next", f"orderly partner test {told['partner']}")
+    if not told["delivers"]:
+        path = f'connections/NAME.json, and "delivery": {{"connection": "NAME"}} in {told["file"]}'
+        show.fact("then", f"say where they are reached: {path}")
 
 
 @partner.command("test")

@@ -223,8 +223,10 @@ class Scenario:
         line = [*self._refused({run.id for run in runs}), *self._came_again(number)]
         for run in runs:
             release = self.client.release(run.release)
+            story = self.store.story(run.id)
             connections = {node.id: getattr(node, "connection", None) for _, node in release.flow.walk()}
-            for step in time_line(self.store.story(run.id)):
+            connections |= {intent.node: intent.connection for intent in story.intents}
+            for step in time_line(story):
                 system = connections.get(step["node"]) or _came_by(step, run)
                 line.append({**step, "flow": run.flow, "system": system})
         return sorted(line, key=lambda step: step["at"])

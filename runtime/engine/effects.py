@@ -32,7 +32,7 @@ from runtime.engine.failure import Halted, by_faults, error_of, state_of
 from runtime.engine.retry import next_try
 from runtime.engine.scope import Frame
 from runtime.engine.walk import Walk
-from runtime.mapping import MISSING, MappingError
+from runtime.mapping import MISSING, MappingError, is_expression
 from runtime.model.flow import LookUp, OperationNode, Retry, Undo
 from runtime.model.run import (
     AttemptRow,
@@ -127,6 +127,8 @@ class Execution:
     walk: Walk
     node: OperationNode
     frame: Frame
+    #: The connection that a fresh attempt goes through.
+    chosen: str | None = None
 
     @property
     def position(self) -> Position:
@@ -145,9 +147,29 @@ class Execution:
         fresh = intent is None or (row is None and intent.state is not IntentState.OPEN)
         if intent is not None and intent.effect == Effect.ONCE and intent.state is IntentState.OPEN:
             raise self._uncertain(intent, attempt, self._cut_off(intent, attempt))
-        connection = self.node.connection if fresh or intent is None else intent.connection
-        with self.walk.through(connection, self.node.id):
+        self.chosen = self._connection() if fresh or intent is None else intent.connection
+        with self.walk.through(self.chosen, self.node.id):
             return self._first(attempt) if fresh or intent is None else self._again(intent, attempt)
+
+    def _connection(self) -> str | None:
+        """As the node names it, or as its expression does. Raises ``Misconfigured`` where that names none."""
+        given = self.node.connection
+        if given is None or not is_expression(given):
+            return given
+        named = self._value(given)
+        if not isinstance(named, str) or not named:
+            raise Misconfigured(
+                f"{self.node.id}: {given} names no connection, it gave {json.dumps(named)[:80]}",
+                field="connection",
+                next_action="see what the expression reads, such as `delivery` of the partner's profile",
+            )  # fmt: skip
+        return named
+
+    @property
+    def _through(self) -> str | None:
+        """The connection of this attempt, or of the one whose outcome is taken in."""
+        intent = self.walk.loaded.intents.get(self.position)
+        return self.chosen or (intent.connection if intent is not None else self._connection())
 
     def _cut_off(self, intent: IntentRow, attempt: int) -> str:
         """A send of which nobody could write down what came of it; what is told of it."""
@@ -187,7 +209,7 @@ class Execution:
         effect = self.node.effect or operation(self.node.type).effect_of(self.node.parameters)
         parameters = self._value(self.node.parameters)
         intent = IntentRow(
-            self.node.id, self.frame.iteration, effect.value, self.node.type, self.node.connection, parameters,
+            self.node.id, self.frame.iteration, effect.value, self.node.type, self.chosen, parameters,
             self._look_up(), fence=self.walk.lease.fence, opened_at=self.walk.now,
         )  # fmt: skip
         if effect is Effect.NONE:
@@ -206,7 +228,7 @@ class Execution:
         if not isinstance(look_up, LookUp):
             return None
         return {
-            "type": look_up.type, "connection": look_up.connection or self.node.connection,
+            "type": look_up.type, "connection": look_up.connection or self._through,
             "parameters": self._value(look_up.parameters),
         }  # fmt: skip
 
@@ -253,7 +275,7 @@ class Execution:
             return None
         effect = undo.effect or operation(undo.type).effect_of(undo.parameters)
         return {
-            "type": undo.type, "connection": undo.connection or self.node.connection, "effect": effect.value,
+            "type": undo.type, "connection": undo.connection or self._through, "effect": effect.value,
             "parameters": parameters,
         }  # fmt: skip
 
@@ -261,8 +283,8 @@ class Execution:
         if not isinstance(error, Rejected | OutcomeUnknown) or not error.code:
             return error
         faults = list(self.node.faults)
-        if self.node.connection is not None:
-            faults += self.walk.client.peers.faults(self.node.connection)
+        if (name := self._through) is not None:
+            faults += self.walk.client.peers.faults(name)
         return by_faults(error, faults)
 
     def _answered(self, connection: str | None) -> None:

@@ -13,7 +13,7 @@ HELP: dict[str, str] = {
     "on": "nodes by outcome; they go on with the next node unless they finish in `end` or `raise`",
     "type": "a control node, or <connector>.<operation>",
     "parameters": "what the node is given; a string that begins with = is a JSONata expression over the body",
-    "connection": "name of a connection of the client's pack",
+    "connection": "name of a connection of the client's pack; of a node also an expression that gives one",
     "effect": "what repeating does: `none` nothing, `idempotent` nothing more, `once` the thing once again",
     "nodes": "nodes, run in the order they stand",
     "owner": "role that sees to exceptions",

@@ -99,7 +99,11 @@ def _named(value: Any) -> set[str]:
         return {name for inner in value for name in _named(inner)}
     if not isinstance(value, dict):
         return set()
-    here = {f"{_KINDS[key]}/{name}" for key, name in value.items() if key in _KINDS and isinstance(name, str)}
+    here = {
+        f"{_KINDS[key]}/{name}"
+        for key, name in value.items()
+        if key in _KINDS and isinstance(name, str) and not is_expression(name)
+    }
     return here | {name for inner in value.values() for name in _named(inner)}
 
 

@@ -162,7 +162,7 @@ class _Reading:
             self.nodes(nodes, known.maybe(frozenset(self.ids)))
 
     def node(self, site: Site, known: Known) -> Known | None:
-        for key in ("parameters", "expect"):
+        for key in ("parameters", "expect", "connection"):
             self.values((*site.place, key), site.node.get(key), known)
         self.conditions(site, known)
         self.look_up(site, known)

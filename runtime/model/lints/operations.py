@@ -115,7 +115,7 @@ def lint_connection(report: Report, place: Place, raw: dict[str, Any], found: Fo
     elif found.connector.settings is None:
         message = f"{type}.{found.operation.name} reaches no peer and takes no connection"
         report.error("needless-key", (*place, "connection"), message, "remove 'connection'")
-    elif isinstance(name, str):
+    elif isinstance(name, str) and not is_expression(name):
         lint_connection_name(report, (*place, "connection"), name, (type,), scope)
         _lint_needs(report, (*place, "connection"), name, found, scope)
 
@@ -179,7 +179,16 @@ def _lint_effect(report: Report, site: Site, found: Found, scope: Scope) -> None
         )
     for key, value in (("look_up", look_up), ("undo", undo)):
         if isinstance(value, dict):
+            lint_fixed(report, (*site.place, key), value)
             _lint_inner(report, (*site.place, key), {"connection": site.node.get("connection"), **value}, scope)
+
+
+def lint_fixed(report: Report, place: Place, raw: dict[str, Any]) -> None:
+    """A trigger asks before there is a message; a look-up and an undo go where the effect went, or to one place."""
+    if is_expression(raw.get("connection")):
+        message = "only a node may take its connection from an expression"
+        advice = "name a connection; a look-up or an undo without one uses that of its node"
+        report.error("connection-computed", (*place, "connection"), message, advice)
 
 
 def _lint_answer(report: Report, site: Site, key: str, purpose: str) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from connectors import sdk
+from connectors.sdk import Role
 from connectors.sdk.part import Part, load_part
 from connectors.sdk.partner import Environment
 from runtime.model.lints.finding import Place, Report, at, did_you_mean, entries
-from runtime.model.lints.scope import BROKEN, Scope, importable
+from runtime.model.lints.operations import lint_connection_name
+from runtime.model.lints.scope import BROKEN, Scope, importable, operation_types
 from runtime.model.lints.shape import lint_shape, lint_values, refusals
 from runtime.model.partner import Partner, for_environment
 
@@ -40,6 +42,7 @@ def lint_partner(report: Report, raw: Any, scope: Scope) -> None:
         )
     _lint_mappings(report, entries(profile.get("mappings")), scope.mappings)
     for place in ((), *(("environments", name) for name in parts)):
+        _lint_delivery(report, place, profile, scope)
         _lint_asked(report, place, profile, spoken, scope)
 
 
@@ -118,6 +121,15 @@ def _has(value: Any, place: Place) -> bool:
         else:
             return False
     return True
+
+
+def _lint_delivery(report: Report, place: Place, profile: dict[str, Any], scope: Scope) -> None:
+    """The connection is one of the pack's, and of a connector that delivers."""
+    inner = (*place, "delivery", "connection")
+    name = at(profile, inner) if _has(profile, inner) else None
+    if isinstance(name, str) and name:
+        types = tuple(type.partition(".")[0] for type in operation_types({Role.CALL}) if type.endswith(".deliver"))
+        lint_connection_name(report, inner, name, types, scope)
 
 
 def _lint_mappings(report: Report, given: dict[str, Any], known: Collection[str] | None) -> None:

@@ -13,6 +13,7 @@ from runtime.model.lints.operations import (
     known_type,
     lint_connection,
     lint_door,
+    lint_fixed,
     lint_literal_parameters,
 )
 from runtime.model.lints.scope import Scope
@@ -71,6 +72,7 @@ def _lint_source(report: Report, trigger: dict[str, Any], type: str, scope: Scop
         return
     _lint_keys(report, trigger, type)
     lint_literal_parameters(report, ("trigger",), trigger, found)
+    lint_fixed(report, ("trigger",), trigger)
     lint_connection(report, ("trigger",), trigger, found, scope)
     polls = issubclass(found.operation, Poll)
     if polls and trigger.get("every") is None:

@@ -6,8 +6,10 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog.testing
 
 from runtime.engine.gate import Asker
@@ -327,3 +329,86 @@ def test_a_place_that_could_not_be_given_back_is_given_back_before_the_next_one_
 
     with gate.through("erp", "order", second):
         pass
+
+
+# a connection that an expression names
+
+PUT = {
+    "id": "put", "type": "file.deliver", "connection": "=to", "effect": "idempotent",
+    "parameters": {"path": "a.txt", "content": "=text"},
+}  # fmt: skip
+
+
+def folders(workshop: Open, tmp_path: Path, node: dict[str, Any]) -> Workshop:
+    made = {name: {"type": "file", "settings": {"root": str(tmp_path / name)}} for name in ("one", "two")}
+    for name in made:
+        (tmp_path / name).mkdir()
+    return workshop(flow("put", node), connections={**made, "erp": ERP}, simulators={"erp": {"type": "erp"}})
+
+
+def test_a_node_goes_through_the_connection_that_its_expression_names(workshop: Open, tmp_path: Path) -> None:
+    shop = folders(workshop, tmp_path, PUT)
+
+    for name in ("one", "two"):
+        assert shop.run("put", {"to": name, "text": name}).state is RunState.DONE
+
+    assert [(tmp_path / name / "a.txt").read_text() for name in ("one", "two")] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("to", "why"),
+    [
+        (None, "=to names no connection, it gave null"), ({"name": "one"}, "names no connection"),
+        ("three", "has no connection 'three'"), ("erp", "is of type soap, the node needs file"),
+    ],
+)  # fmt: skip
+def test_an_expression_that_names_no_fitting_connection_is_a_dead_letter(
+    workshop: Open, tmp_path: Path, to: Any, why: str
+) -> None:
+    shop = folders(workshop, tmp_path, PUT)
+
+    run = shop.run("put", {"to": to, "text": "x"})
+
+    assert run.state is RunState.DEAD
+    assert why in run.why
+
+
+def test_a_paused_connection_holds_only_what_goes_through_it(workshop: Open, tmp_path: Path) -> None:
+    shop = folders(workshop, tmp_path, PUT)
+    shop.repair.pause("one", "omar", "moved")
+
+    states = [shop.run("put", {"to": name, "text": name}).state for name in ("one", "two")]
+
+    assert states == [RunState.HELD, RunState.DONE]
+    shop.repair.resume("one", "omar")
+    shop.drain()
+    assert (tmp_path / "one" / "a.txt").read_text() == "one"
+
+
+def test_an_undo_goes_where_the_effect_went(workshop: Open) -> None:
+    node = {**ORDER, "connection": "=peer"}
+    shop = workshop(
+        flow("order", node, {"id": "pause", "type": "wait", "parameters": {"for": "1h"}}),
+        connections={"erp": ERP}, simulators={"erp": {"type": "erp"}},
+    )  # fmt: skip
+    run = shop.run("order", {**BODY, "peer": "erp"})
+
+    shop.repair.cancel(run.id, "omar", "mistake", undo=True)
+    shop.drain()
+
+    assert shop.store.run(run.id).state is RunState.CANCELLED
+    assert len(shop.simulator("erp").journal.entries("cancelled")) == 1
+
+
+def test_a_look_up_goes_where_the_effect_went(workshop: Open) -> None:
+    node = {**ORDER, "connection": "=peer"}
+    shop = workshop(flow("order", node, END), connections={"erp": ERP}, simulators={"erp": {"type": "erp"}})
+    shop.simulator("erp").hang_up_after("CreatePurchaseOrder")
+    run = shop.run("order", {**BODY, "peer": "erp"})
+    assert run.state is RunState.UNCERTAIN
+
+    shop.pass_time(seconds=10)
+    shop.drain()
+
+    assert shop.store.run(run.id).state is RunState.DONE
+    assert len(orders(shop)) == 1
