@@ -32,11 +32,15 @@ def expectations(walk: Walk, node: OperationNode | PublishNode, frame: Frame) ->
         except ValueError as error:
             raise Misconfigured(f"expect.within {expect.within}: {error}", field="expect") from None
 
-    return tuple(
-        ExpectationRow(
-            node.id, frame.iteration, str(value(expect.event)), str(value(expect.key)), length,
-            earlier=expect.earlier.total_seconds() if expect.earlier else 0.0,
-        )
-        for expect in node.expect
-        if (length := within(expect)) is not None
-    )  # fmt: skip
+    rows = []
+    for expect in node.expect:
+        length, moves = within(expect), value(expect.moves) is True
+        if length is not None or moves:
+            rows.append(
+                ExpectationRow(
+                    node.id, frame.iteration, str(value(expect.event)), str(value(expect.key)), length or 0.0,
+                    state="moved" if length is None else "open", moves=moves,
+                    earlier=expect.earlier.total_seconds() if expect.earlier else 0.0,
+                )
+            )  # fmt: skip
+    return tuple(rows)

@@ -72,12 +72,14 @@ class Undo(Model):
 class Expect(Model):
     """What must come back, and by when, counted from the outcome. ``within`` may be an expression: a partner's
     profile says how long it may take. Where that gives nothing, nothing is expected. An event that came since the
-    run began counts; with ``earlier``, also one that came so long before it."""
+    run began counts; with ``earlier``, also one that came so long before it. What ``moves`` takes the place of
+    what other runs expect of the same event and key; where it is an expression, if that is true."""
 
     event: str
     key: str
     within: Within
     earlier: Duration | None = None
+    moves: bool | str = False
 
 
 class NodeBase(Model):

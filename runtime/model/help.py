@@ -69,6 +69,8 @@ HELP: dict[str, str] = {
     "Expect.key": "key of that event, usually an expression",
     "Expect.within": "by when, counted from the node's outcome; an expression that gives nothing expects nothing",
     "Expect.earlier": "how long before the run it may have come: files of a partner are read in any order",
+    "Expect.moves": "whether it takes the place of what other runs expect of this event and key, or ends it"
+    " where `within` gives nothing; an expression for that",
     "MapParameters.mapping": "name of the mapping",
     "MapParameters.document": "what is mapped: the body by default",
     "RouteNode.cases": "the first case that holds is run",

@@ -264,7 +264,8 @@ class TimerRow:
 class ExpectationRow:
     """What must come back. Met by an event of that type and key, whenever it comes. ``within`` in seconds
     counts from the node's outcome: ``due_at`` is empty until then. An event that came since ``earlier`` seconds
-    before the run began meets it as it is written."""
+    before the run began meets it as it is written. One that ``moves`` ends those of other runs; where it is not
+    ``open`` itself, that is all it does."""
 
     node: str
     iteration: str
@@ -275,6 +276,7 @@ class ExpectationRow:
     state: str = "open"
     id: str = ""
     earlier: float = field(default=0.0, metadata={"stored": False})
+    moves: bool = field(default=False, metadata={"stored": False})
 
 
 @dataclass(frozen=True)

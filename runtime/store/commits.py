@@ -52,7 +52,7 @@ from runtime.store.shapes import (
     instant,
     micros,
 )
-from runtime.store.signals import append, callers, earlier, meet, signal
+from runtime.store.signals import append, callers, earlier, meet, move, signal
 from runtime.store.statements import Row, Statement, Tx, insert, word
 from runtime.store.store import Overtaken, StaleLease
 
@@ -207,6 +207,7 @@ class Prepared:
     timers: Sequence[Params]
     expectations: Sequence[Params]
     earlier: Sequence[int]
+    moves: Sequence[bool]
     events: Sequence[Params]
     keys: Sequence[Params]
     exceptions: Sequence[Params]
@@ -236,6 +237,7 @@ def prepare(lease: Lease, given: Checkpoint) -> Prepared:
         timers=[TIMER.write(row, **of) for row in given.timers],
         expectations=[EXPECTATION.write(row, **of, id=row.id or new_id()) for row in given.expectations],
         earlier=[round(row.earlier * 1_000_000) for row in given.expectations],
+        moves=[row.moves for row in given.expectations],
         events=[EVENT.write(row, **of, id=row.id or new_id()) for row in given.events],
         keys=[{**of, "name": name, "value": value} for name, value in dict(given.keys).items()],
         exceptions=[EXCEPTION.write(row, **of, id=row.id or new_id()) for row in given.exceptions],
@@ -368,8 +370,11 @@ def _write_nodes(
 ) -> list[str]:
     """Returns the run itself where what it waits for has been published before."""
     _many(tx, INTENT_ROW, [{**intent, "opened_at": intent["opened_at"] or tx.now} for intent in prepared.intents])
-    for expectation, since in zip(prepared.expectations, prepared.earlier, strict=True):
-        _expect(tx, expectation, created_at - since)
+    for expectation, since, moves in zip(prepared.expectations, prepared.earlier, prepared.moves, strict=True):
+        if moves:
+            move(tx, expectation)
+        if expectation["state"] == "open":
+            _expect(tx, expectation, created_at - since)
     _many(tx, OUTCOME_ROW, outcomes)
     _many(tx, SETTLED, prepared.happened)
     if prepared.checkpoint.expects:

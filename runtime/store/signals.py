@@ -51,6 +51,18 @@ _MEET = Statement(
     .values(state=word("met"))
     .returning(_expectation.c.id)
 )
+_MOVE = Statement(
+    update(_expectation)
+    .where(
+        _expectation.c.client == bindparam("of_client"),
+        _expectation.c.event_type == bindparam("type"),
+        _expectation.c.event_key == bindparam("key"),
+        _expectation.c.run != bindparam("by"),
+        _expectation.c.state.in_([word("open"), word("overdue")]),
+    )
+    .values(state=word("moved"))
+    .returning(_expectation.c.id)
+)
 _ARRIVED = Statement(
     update(_exception)
     .where(
@@ -62,7 +74,7 @@ _ARRIVED = Statement(
         state=word("resolved"),
         resolved_at=bindparam("now"),
         resolved_by=word("orderly"),
-        note=word("what was missing has arrived"),
+        note=bindparam("words"),
     )
 )
 _EARLIER = Statement(
@@ -102,9 +114,19 @@ def meet(tx: Tx, event: dict[str, Any]) -> list[str]:
     _lock(tx, event["client"], event["type"], event["key"])
     name = {"of_client": event["client"], "type": event["type"], "key": event["key"]}
     for met in tx.all(_MEET, name):
-        tx.run(_ARRIVED, {"of_client": event["client"], "met": met[0], "now": tx.now})
+        told = {"now": tx.now, "words": "what was missing has arrived"}
+        tx.run(_ARRIVED, {"of_client": event["client"], "met": met[0], **told})
     arrived = _arrival(*(event[column] for column in ("id", "type", "key", "data", "run", "node", "at")))
     return [row[0] for row in tx.all(_FIRE, {**name, "event": arrived})]
+
+
+def move(tx: Tx, row: dict[str, Any]) -> None:
+    """What other runs expect of its event and key is expected of this one now; nobody is late any more."""
+    _lock(tx, row["client"], row["event_type"], row["event_key"])
+    name = {"of_client": row["client"], "type": row["event_type"], "key": row["event_key"], "by": row["run"]}
+    for moved in tx.all(_MOVE, name):
+        told = {"now": tx.now, "words": "it is expected by another time now"}
+        tx.run(_ARRIVED, {"of_client": row["client"], "met": moved[0], **told})
 
 
 def append(tx: Tx, events: Sequence[dict[str, Any]]) -> None:

@@ -222,3 +222,79 @@ def test_a_ship_notice_of_another_partner_that_names_the_order_does_not_end_its_
     assert (theirs.kind, theirs.details["partner"]) == ("document_not_processed", "bolt")
     made.later(days=10)
     assert made.overdue() == [NOTICE]
+
+
+def answered_again(made: Supply, **line: str) -> None:
+    """The supplier answers the order once more, all its lines so."""
+    first = made.run("supplier_acknowledgement")
+    body = made.shop.story(first.id).body
+    told = {key: value for key, value in body.items() if key != "order"}
+    lines = [{**one, **line} for one in body["lines"]]
+    more = {"status": line["status"]} if "status" in line else {}
+    assert made.shop.run("supplier_acknowledgement", {**told, **more, "lines": lines}).state is RunState.DONE
+
+
+def clocks(made: Supply) -> list[str]:
+    """How each acknowledgement's clock of the ship notice stands, oldest first."""
+    runs = reversed(made.shop.store.runs(flow="supplier_acknowledgement").rows)
+    return [one.state for run in runs for one in made.shop.story(run.id).expectations if one.event_type == NOTICE]
+
+
+def test_the_clock_moves_with_the_promised_date(supply: Callable[..., Supply]) -> None:
+    made = supply(ship_notice_promised="0d")
+    made.supplier.late("despatch_advice")
+    made.order()
+    made.collect("acknowledgement")
+    later = (made.shop.now + timedelta(days=60)).date()
+
+    answered_again(made, promised_date=later.isoformat())
+
+    assert clocks(made) == ["moved", "open"]
+    made.later(
+        seconds=(datetime(later.year, later.month, later.day, tzinfo=UTC) - made.shop.now).total_seconds() - 1
+    )
+    assert made.overdue() == []
+    made.later(seconds=2)
+    assert made.overdue() == [NOTICE]
+
+
+def test_what_is_late_is_so_no_longer_once_a_later_date_is_promised(supply: Callable[..., Supply]) -> None:
+    made = supply(ship_notice_promised="0d")
+    made.supplier.late("despatch_advice")
+    made.order()
+    made.collect("acknowledgement")
+    made.later(days=60)
+    [late] = [row for row in made.shop.store.exceptions().rows if row.kind == "overdue"]
+
+    answered_again(made, promised_date=(made.shop.now + timedelta(days=5)).date().isoformat())
+
+    assert made.overdue() == []
+    assert made.shop.store.exception(late.id).note == "it is expected by another time now"
+
+
+def test_an_order_that_is_rejected_later_is_awaited_no_more(supply: Callable[..., Supply]) -> None:
+    made = supply(ship_notice_promised="0d")
+    made.supplier.late("despatch_advice")
+    made.order()
+    made.collect("acknowledgement")
+
+    answered_again(made, status="rejected")
+
+    assert clocks(made) == ["moved"]
+    made.later(days=60)
+    assert made.overdue() == []
+
+
+def test_an_answer_that_names_no_date_leaves_the_clock_as_it_is(supply: Callable[..., Supply]) -> None:
+    made = supply(ship_notice_promised="0d")
+    made.supplier.late("despatch_advice")
+    made.order()
+    made.collect("acknowledgement")
+    first = made.run("supplier_acknowledgement")
+    body = made.shop.story(first.id).body
+    told = {key: value for key, value in body.items() if key != "order"}
+    lines = [{key: value for key, value in one.items() if key != "promised_date"} for one in body["lines"]]
+
+    assert made.shop.run("supplier_acknowledgement", {**told, "lines": lines}).state is RunState.DONE
+
+    assert clocks(made) == ["open"]
