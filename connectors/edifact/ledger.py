@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.edifact.fault import fault
-from connectors.sdk.receiving import Terms
+from connectors.sdk.receiving import Wording
 
 STANDARD = "edifact"
 #: Documents that come once: others of the same key follow each other (ORDRSPs, ORDCHGs).
 _ONCE = frozenset(("ORDERS", "DESADV", "INVOIC"))
 #: UNB 0020 has 14 places. Partners begin again wherever they like; a step back is no gap.
 _LAST = 10**14 - 1
-TERMS = Terms(STANDARD, "UNB 0020", "UNB", 5, _LAST, ("0085", "26"), fault)
+WORDING = Wording(STANDARD, "UNB 0020", "UNB", 5, _LAST, ("0085", "26"), fault)
 #: Messages that are known by the number of what they answer, by the qualifier (1153) of its reference.
 _BY_REFERENCE = {"ORDRSP": "ON"}
 _ANSWERS = {"ORDRSP": "ORDERS"}

@@ -13,7 +13,7 @@ from connectors.edifact.checked import Checked
 from connectors.edifact.codec import CheckedGroup, CheckedInterchange, CheckedMessage, Fault
 from connectors.edifact.events import Event, InterchangeBegins, MessageRead, segments_of
 from connectors.edifact.fault import fault
-from connectors.edifact.ledger import TERMS, answered_by, comes_once, key_of
+from connectors.edifact.ledger import WORDING, answered_by, comes_once, key_of
 from connectors.edifact.lossless import Interchange, Segment, text_of
 from connectors.edifact.named import header_of
 from connectors.edifact.profile import find, profile, usage_of
@@ -88,7 +88,7 @@ class InterchangeOutput(Output):
 class Received(Incoming):
     """One interchange of a partner, taking shape while it is read."""
 
-    terms = TERMS
+    wording = WORDING
 
     def __init__(self, interchange: Interchange, partner: str | None, strict: bool, context: Context) -> None:
         self._parties = codec.parties(interchange)

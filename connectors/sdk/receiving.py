@@ -29,7 +29,7 @@ REUSED, GAP, KNOWN = "interchange_number_reused", "control_number_gap", "busines
 
 
 @dataclass(frozen=True)
-class Terms:
+class Wording:
     """What a standard calls what the ledger finds: ``number`` is the place of the interchange's number (``ISA13``),
     ``segment`` and ``element`` the same for a fault, ``last`` the greatest there is; ``refusal`` names the code for
     a number that was used before. ``fault`` makes one of a code, as the standard's own checks do."""
@@ -63,7 +63,7 @@ class Incoming(ABC):
     Afterwards ``is_duplicate`` says that it came before, and ``answer`` what it was acknowledged with then.
     """
 
-    terms: ClassVar[Terms]
+    wording: ClassVar[Wording]
     partner: str
     usage: str
     number: str
@@ -122,15 +122,15 @@ def enter(came: Sequence[Incoming], raw: BlobRef, context: Context, *, raises: b
 
 
 def _enter(one: Incoming, ordinal: int, raw: BlobRef, context: Context) -> Reception:
-    terms, entries = one.terms, list(one.entries())
+    wording, entries = one.wording, list(one.entries())
     refuses_known, repeated = one.duplicates.business == "reject", _repeated(one, entries)
     for at in repeated if refuses_known else ():
         entries[at] = replace(entries[at], accepted=False)
-    counts = one.judged(terms.fault(GAP, "", one.place)) is not None
+    counts = one.judged(wording.fault(GAP, "", one.place)) is not None
     known = frozenset(at for at in range(len(entries)) if refuses_known and one.comes_once(at))
-    rules = Rules(terms.last if counts else None, one.duplicates.window, _refuses(one), known)
+    rules = Rules(wording.last if counts else None, one.duplicates.window, _refuses(one), known)
     came = Exchanged(
-        terms.standard, one.partner, one.usage, one.number, one.digest, raw, entries, ordinal, one.is_accepted
+        wording.standard, one.partner, one.usage, one.number, one.digest, raw, entries, ordinal, one.is_accepted
     )
     reception = context.exchange.received(came, rules)
     one.is_duplicate, one.answer = reception.duplicate_of is not None, reception.answer
@@ -178,21 +178,21 @@ def _reused_fault(one: Incoming, where: str) -> Fault:
 
 
 def _fault(one: Incoming, code: str, message: str) -> Fault:
-    terms = one.terms
-    return terms.fault(code, message, one.place, segment_id=terms.segment, element=terms.element)
+    wording = one.wording
+    return wording.fault(code, message, one.place, segment_id=wording.segment, element=wording.element)
 
 
 def _reused(one: Incoming, reception: Reception) -> BusinessError:
-    earlier, terms = reception.reused, one.terms
+    earlier, wording = reception.reused, one.wording
     assert earlier is not None, "it was refused for an earlier one"
-    element, code = terms.refusal
+    element, code = wording.refusal
     return BusinessError(
         f"partner {one.partner} used interchange number {one.number} before, at "
         f"{earlier.at.isoformat(timespec='seconds')} in run {earlier.run}, with other content: it was not taken",
         kind=REUSED,
-        field=terms.number,
+        field=wording.number,
         next_action="ask the partner to send it under a new number; where they use numbers again on purpose, set"
-        f" {terms.standard}.checks.{REUSED} to warn in partners/{one.partner}.json and reprocess",
+        f" {wording.standard}.checks.{REUSED} to warn in partners/{one.partner}.json and reprocess",
         details={"number": one.number, "first_run": earlier.run, element: code},
     )
 
@@ -203,5 +203,5 @@ def _note_known(one: Incoming, at: int, entry: SetEntry, number: str) -> None:
     if verdict != "ignore" and one.comes_once(at):
         where = "in this interchange too" if number == one.number else f"in interchange {number}"
         message = f"{entry.type} {entry.key} came from partner {one.partner} before, {where}"
-        made = one.terms.fault(KNOWN, message)
+        made = one.wording.fault(KNOWN, message)
         one.note_entry(at, Fault(made.code, made.message, made.place, verdict, value=entry.key))

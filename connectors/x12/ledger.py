@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.sdk.receiving import Terms
+from connectors.sdk.receiving import Wording
 from connectors.x12 import schema
 from connectors.x12.fault import fault
 
 STANDARD = "x12"
-TERMS = Terms(STANDARD, "ISA13", "ISA", 13, 999_999_999, ("TA105", "025"), fault)
+WORDING = Wording(STANDARD, "ISA13", "ISA", 13, 999_999_999, ("TA105", "025"), fault)
 _ORIGINAL = ("", "00")
 
 

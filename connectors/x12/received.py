@@ -17,7 +17,7 @@ from connectors.x12.checked import Checked, CheckedGroup, CheckedInterchange, Ch
 from connectors.x12.codec import check, parties
 from connectors.x12.events import Event, GroupBegins, InterchangeBegins, SetRead, segments_of
 from connectors.x12.fault import fault
-from connectors.x12.ledger import TERMS, answered_by, comes_once, key_of
+from connectors.x12.ledger import WORDING, answered_by, comes_once, key_of
 from connectors.x12.lossless import Interchange, Segment, text_of
 from connectors.x12.named import set_type
 from connectors.x12.profile import Profile, find, profile
@@ -92,7 +92,7 @@ class InterchangeOutput(Output):
 class Received(Incoming):
     """One interchange of a partner, taking shape while it is read."""
 
-    terms = TERMS
+    wording = WORDING
 
     def __init__(self, interchange: Interchange, partner: str | None, strict: bool, context: Context) -> None:
         self._header = interchange["header"]
