@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from connectors.sdk.closed import closed
 from connectors.sdk.context import Accept, Arrival, Log
 from connectors.sdk.errors import ConnectorError, Misconfigured, NotSent, Rejected
-from connectors.sdk.files import TEMPORARY, Entry, Folders, inside, refusal, trusted
+from connectors.sdk.files import TEMPORARY, Entry, Folders, inside, media_type, refusal, trusted
 from connectors.sdk.model import Duration, Parameters
 
 #: Names looked at by one poll, in all its folders.
@@ -26,16 +26,6 @@ _MOST_NAMES = 200_000
 #: Bytes of one name on nearly all file systems (POSIX NAME_MAX).
 _LONGEST_NAME = 255
 _CLAIM = re.compile(re.escape(TEMPORARY) + r"claim-[0-9a-f]{12}-(.+)", re.DOTALL)
-
-_TYPES = {
-    ".csv": "text/csv",
-    ".edi": "application/EDI-X12",
-    ".hl7": "x-application/hl7-v2+er7",
-    ".json": "application/json",
-    ".txt": "text/plain",
-    ".x12": "application/EDI-X12",
-    ".xml": "application/xml",
-}
 
 
 class CollectParameters(Parameters):
@@ -397,10 +387,9 @@ class _Collection:
 
     def _arrival(self, file: _File, data: bytes, digest: str) -> Arrival:
         modified = datetime.fromtimestamp(file.entry.modified // 1_000_000_000, UTC).isoformat()
-        ending = posixpath.splitext(file.name)[1].lower()
         return Arrival(
             raw=data,
-            content_type=self._asked.type or _TYPES.get(ending, "application/octet-stream"),
+            content_type=self._asked.type or media_type(file.name),
             headers={
                 "file_name": file.name,
                 "path": "/" + file.origin,

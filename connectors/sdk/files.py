@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import posixpath
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +14,16 @@ from connectors.sdk.errors import ConnectorError, Misconfigured, Rejected
 
 #: How names of ours begin: ``.orderly-<effect key>.part`` is being written, ``.orderly-claim-…`` is being taken.
 TEMPORARY = ".orderly-"
+
+_TYPES = {
+    ".csv": "text/csv",
+    ".edi": "application/EDI-X12",
+    ".hl7": "x-application/hl7-v2+er7",
+    ".json": "application/json",
+    ".txt": "text/plain",
+    ".x12": "application/EDI-X12",
+    ".xml": "application/xml",
+}
 
 
 @dataclass(frozen=True)
@@ -93,3 +104,8 @@ def refusal(error: OSError, folders: Folders, path: str) -> ConnectorError | Non
             field="path",
         )
     return None
+
+
+def media_type(name: str) -> str:
+    """By the ending, the same on every machine."""
+    return _TYPES.get(posixpath.splitext(name)[1].lower(), "application/octet-stream")

@@ -1,0 +1,1 @@
+"""gzip: one compressed file, unpacked and packed."""

@@ -1,0 +1,1 @@
+"""Zip archives: the files in them to blobs and back."""
