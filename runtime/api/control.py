@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime.api.auditing import Auditing
 from runtime.api.batches import Batches
 from runtime.api.connections import Connections
 from runtime.api.doctor import Doctor
@@ -15,7 +16,7 @@ from runtime.api.trial import Trial
 
 class Control(
     Doctor, Runs, Repairs, Batches, Interchanges, Exceptions, Approvals, People, Keys, Connections, Housekeeping,
-    Trial,
+    Trial, Auditing,
 ):  # fmt: skip
     """Called on the spot, or by ``rpc`` over the Unix socket of a server. ``client`` may be left out where one
     client is served; ``by`` is who did it, for the audit."""

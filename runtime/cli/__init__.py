@@ -29,6 +29,7 @@ _VERBS = {
     "interchanges": ("runtime.cli.interchanges:interchanges", "What went to partners and came, and its answers."),
     "batches": ("runtime.cli.batches:batches", "Documents that wait for others to the same partner."),
     "approvals": (f"{_DECIDE}:approvals", "What waits for a decision."),
+    "audit": ("runtime.cli.audit:audit", "Who did what to which, and who had which raw message in hand."),
     "user": (f"{_ADMINISTER}:user", "People who sign in to the console."),
     "key": (f"{_ADMINISTER}:key", "API keys of systems that send webhooks."),
     "connection": ("runtime.cli.connections:connection", "Peers of a client and their secrets."),

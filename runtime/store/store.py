@@ -294,7 +294,11 @@ class ClientStore(Protocol):
 
     # audit
     def audit(self, actor: str, action: str, subject: str, details: Mapping[str, Any] | None = None) -> None: ...
-    def audit_trail(self, limit: int = 100) -> Sequence[Mapping[str, Any]]: ...
+    def audit_trail(
+        self, limit: int = 100, *, since: datetime | None = None, until: datetime | None = None, **holds: str
+    ) -> Sequence[Mapping[str, Any]]:
+        """Newest first; ``holds`` are ``actor``, ``action`` and ``subject``, whole."""
+
     def audit_of(self, subject: str, limit: int = 100) -> Sequence[Mapping[str, Any]]:
         """What was done to one run, exception or connection, newest first."""
 

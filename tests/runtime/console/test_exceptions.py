@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk import Arrival
+from runtime.api.control import Control
 from runtime.model.run import RunState
 from tests.runtime.console.house import House, requisition
 from tests.runtime.console.program import Program
@@ -107,3 +108,5 @@ def test_bytes_that_may_be_about_patients_are_on_no_page_and_who_takes_them_away
     (entry,) = client.store.audit_of(id)
     assert (entry["actor"], entry["action"]) == ("omar.said", "raw.viewed")
     assert "viewed" in omar.page(f"/exceptions/{id}")
+    (listed,) = Control(house.services).audit_list(action="raw.viewed")["entries"]
+    assert (listed["actor"], listed["subject"]) == ("omar.said", id)
