@@ -30,7 +30,7 @@ class Finding:
 
 def check(message: Message) -> list[Finding]:
     """Findings in the order of the message. Values are never repeated in them."""
-    found = [Finding("warning", "MSH-18", warning, "103") for warning in message.warnings]
+    found = [*_reading(message), *(Finding("warning", "MSH-18", warning, "103") for warning in message.warnings)]
     seen: Counter[str] = Counter()
     for segment in message.segments:
         at = f"{segment.id}[{seen[segment.id]}]"
@@ -46,6 +46,18 @@ def check(message: Message) -> list[Finding]:
     if not seen["MSH"]:
         found.append(Finding("error", "MSH", "there is no MSH segment", "100"))
     return found
+
+
+def _reading(message: Message) -> Iterator[Finding]:
+    """What was taken for granted to read it at all."""
+    version = message.version if message.text.startswith("MSH") else ""
+    if version and (tables := names.known_version(version)) != version:
+        yield Finding(
+            "warning", "MSH[0]-12", f"this version is not known: checked by the tables of {tables}", "203"
+        )
+    if message.charset_source == "fallback":
+        said = "no character set is named and the bytes are not UTF-8: read as Windows-1252"
+        yield Finding("warning", "MSH[0]-18", said, "103")
 
 
 def strictly(message: Message) -> Message:

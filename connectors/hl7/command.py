@@ -61,7 +61,7 @@ def read_command(file: BinaryIO, charset: str | None, as_json: bool) -> None:
 def _whole(raw: bytes, charset: str | None) -> dict[str, Any]:
     batch = Batch(io.BytesIO(raw), charset, longest=max(1, len(raw)))
     parts = list(batch)
-    if len(parts) == 1 and parts[0].kind in ("MSH", ""):
+    if len(parts) < 2 and (not parts or parts[0].kind in ("MSH", "")):
         return view(read(raw, charset), exact=True)
     return {"warnings": list(batch.warnings), "parts": [_part(part) for part in parts]}
 

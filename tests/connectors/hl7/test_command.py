@@ -177,3 +177,27 @@ def test_a_message_of_ten_megabytes_is_read_and_written_back() -> None:
 
     assert checked.exit_code == 0
     assert written.stdout_bytes == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "where", "code"),
+    [
+        (sample("oms_o05_one_line.hl7").replace(b"|2.5.1|", b"|9.9|"), "MSH[0]-12", "203"),
+        (b"MSH|^~\\&|A|B|C|D|20261124||ADT^A01|X1|P|2.5.1\rNTE|1||caf\xe9\r", "MSH[0]-18", "103"),
+    ],
+)
+def test_check_says_what_was_taken_for_granted(raw: bytes, where: str, code: str) -> None:
+    """Tables of another version, a character set that nobody named: doubts, no errors."""
+    result = orderly_hl7("check", "--json", "-", stdin=raw)
+
+    told = [(one["severity"], one["where"], one["code"]) for one in json.loads(result.stdout)["findings"]]
+    assert result.exit_code == 0
+    assert ("warning", where, code) in told
+
+
+@pytest.mark.parametrize("verb", ["read", "check", "show"])
+def test_an_empty_file_is_no_message(verb: str) -> None:
+    result = orderly_hl7(verb, "-", stdin=b"")
+
+    assert result.exit_code == 1
+    assert "does not begin with an MSH" in result.stderr
