@@ -24,6 +24,7 @@ from zeep.xsd.valueobjects import AnyObject, CompoundValue
 
 from connectors.sdk import Misconfigured
 from connectors.sdk.xml import parse
+from connectors.soap.reading import NotPlain, Reader
 
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
@@ -119,8 +120,20 @@ def open_envelope(data: bytes, limit: int) -> etree._Element:
     return body
 
 
-def read(operation: Any, body: etree._Element) -> Any:
-    """The reply as JSON: an object of the elements inside the response element. Raises ``NotReadable``."""
+def reader(operation: Any) -> Reader | None:
+    """How the operation's reply is read without zeep; ``None`` where its type is not plain enough for that."""
+    message = operation.output
+    if message is None or message.body is None or operation.style != "document" or message._is_body_wrapped:
+        return None
+    try:
+        return Reader(message.body.type, plain) if isinstance(message.body.type, xsd.ComplexType) else None
+    except NotPlain:
+        return None
+
+
+def read(operation: Any, body: etree._Element, quick: Reader | None = None) -> Any:
+    """The reply as JSON: an object of the elements inside the response element; ``quick`` is the operation's
+    ``reader``. Raises ``NotReadable``."""
     message = operation.output
     if message is None or message.body is None:
         return {}
@@ -129,9 +142,16 @@ def read(operation: Any, body: etree._Element) -> Any:
     expected = message.body.qname
     if operation.style == "document" and not message._is_body_wrapped and body[0].tag != expected.text:
         raise NotReadable(f"its body holds {body[0].tag}, the WSDL says {expected.text}")
+    if quick is not None:
+        try:
+            return quick.read(body[0])
+        except NotPlain:
+            pass
     try:
         value = message._deserialize_body(body)["body"]
-    except (ZeepError, TypeError, ValueError, AttributeError, AssertionError, LookupError) as error:
+    except (
+        ZeepError, TypeError, ValueError, AttributeError, AssertionError, LookupError, ArithmeticError,
+    ) as error:  # fmt: skip
         raise NotReadable(f"its body does not fit the WSDL: {error}") from error
     return {} if value is None else plain(value)
 

@@ -36,7 +36,15 @@ _VALUES: Final = (
 def body_of(operation: Any) -> dict[str, Any]:
     """Every element and attribute once, optional ones too, of a choice the first; values fit their types. Facets
     (lengths, patterns, enumerations) are not looked at."""
-    message = operation.input
+    return _of_message(operation.input)
+
+
+def reply_of(operation: Any) -> dict[str, Any]:
+    """As ``body_of``, of what comes back."""
+    return {} if operation.output is None else _of_message(operation.output)
+
+
+def _of_message(message: Any) -> dict[str, Any]:
     if message.body is None:
         return {}
     if isinstance(message.body.type, xsd.ComplexType):

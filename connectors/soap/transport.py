@@ -12,6 +12,7 @@ from connectors.sdk.http import HttpClient, HttpReply, status_error
 from connectors.sdk.xml import XmlRefused
 from connectors.soap import codec, wsdl
 from connectors.soap.library import library
+from connectors.soap.reading import Reader
 from connectors.soap.security import secured
 from connectors.soap.settings import SoapSettings
 from connectors.soap.told import Told, told
@@ -19,7 +20,7 @@ from connectors.soap.types import Types
 
 
 class Peer:
-    """One SOAP port of one connection version, shared by threads: nothing in it changes once it is built."""
+    """One SOAP port of one connection version, shared by threads."""
 
     def __init__(self, client: HttpClient, settings: SoapSettings) -> None:
         """Loads the WSDL, if there is one. Raises ``Misconfigured``, and ``NotSent`` where it cannot be had now."""
@@ -28,6 +29,7 @@ class Peer:
         self.document: Any = None
         self._operations: Mapping[str, Any] = {}
         self._types: Types | None = None
+        self._readers: dict[str, Reader | None] = {}
         if not settings.wsdl:
             return
         documents = library(settings.wsdl, self._fetch)
@@ -74,7 +76,7 @@ class Peer:
                 faults = self._checker(operation).faults(body[0])
                 if faults:
                     raise codec.NotReadable(f"its body breaks the types of the WSDL: {'; '.join(faults)}")
-            return codec.read(operation, body)
+            return codec.read(operation, body, self._reader(operation))
 
         return self.post(operation.name, request, read, answers=operation.output is not None)
 
@@ -106,6 +108,12 @@ class Peer:
         if bad is not None:
             raise bad
         return read(body)
+
+    def _reader(self, operation: Any) -> Reader | None:
+        """Made at the first reply; two threads that come at once make the same."""
+        if operation.name not in self._readers:
+            self._readers[operation.name] = codec.reader(operation)
+        return self._readers[operation.name]
 
     def _check_request(self, operation: Any, request: codec.Request) -> None:
         body = codec.open_envelope(request.content, len(request.content))
