@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import cached_property
 from typing import Any, BinaryIO
 
 from connectors.edifact import codec
@@ -22,7 +20,7 @@ from connectors.sdk import BlobRef, BusinessError, Context, Output
 from connectors.sdk.edi import Place
 from connectors.sdk.exchange import Duplicates, SetEntry
 from connectors.sdk.partner import terms_of
-from connectors.sdk.receiving import Digest, Incoming
+from connectors.sdk.receiving import Incoming
 
 #: S005 of UNB and 0058 of UNG.
 _UNB_PASSWORD, _UNG_PASSWORD = 6, 8
@@ -85,12 +83,14 @@ class InterchangeOutput(Output):
     answer: BlobRef | None = None
 
 
-class Received(Incoming):
+class Received(Incoming[CheckedInterchange, CheckedGroup, CheckedMessage]):
     """One interchange of a partner, taking shape while it is read."""
 
     wording = WORDING
 
     def __init__(self, interchange: Interchange, partner: str | None, strict: bool, context: Context) -> None:
+        super().__init__()
+        self._header = interchange["header"]
         self._parties = codec.parties(interchange)
         self.is_test = is_test(interchange)
         self.usage = usage_of(self.is_test)
@@ -100,14 +100,10 @@ class Received(Incoming):
         self.rules = profile(self.partner, given)
         self.checks = self.rules.judged(strict=strict)
         self._change = translation(self.rules, terms_of(self.partner, given)).inward()
-        self._loose: list[CheckedMessage] = []
-        self._groups: list[CheckedGroup] = []
-        self._checked: CheckedInterchange | None = None
-        self._digest = Digest()
 
     def pass_on(self, event: Event) -> Event:
         """A piece of it, once it counts in the digest, with their codes made ours in a message."""
-        self._digest.add(segments_of(event))
+        self.read(segments_of(event))
         if isinstance(event, MessageRead):
             translate_message(event.message, self._change)
         return event
@@ -119,35 +115,17 @@ class Received(Incoming):
             case CheckedMessage():
                 if one.document is not None:
                     del one.message["segments"][1:]
-                self._loose.append(one)
+                self.put(one)
             case CheckedGroup():
-                self._groups.append(replace(one, messages=self._loose))
-                self._loose = []
+                self.close(one)
             case CheckedInterchange():
                 found = [self.judged(each) for each in self._partner_faults()]
                 one.faults[:0] = [each for each in found if each is not None]
-                self._checked = replace(one, groups=self._groups)
-
-    @property
-    def checked(self) -> CheckedInterchange:
-        assert self._checked is not None, "the interchange has not ended"
-        return self._checked
-
-    @property
-    def digest(self) -> str:
-        return str(self._digest)
-
-    @property
-    def place(self) -> Place:
-        return self.checked.place
+                self.end(one)
 
     @property
     def duplicates(self) -> Duplicates:
         return self.rules.duplicates
-
-    @property
-    def is_accepted(self) -> bool:
-        return self.checked.is_good
 
     def entries(self) -> list[SetEntry]:
         return [
@@ -159,68 +137,50 @@ class Received(Incoming):
                 answered_by(one.type, one.document),
                 self._takes(group, one),
             )
-            for group, one in self._headed
+            for group, one in self.documents
         ]
 
     def comes_once(self, at: int) -> bool:
-        one = self._headed[at][1]
+        one = self.documents[at][1]
         return comes_once(one.type, one.document)
 
     def judged(self, found: Fault) -> Fault | None:
         return self.checks.judged(found)
 
-    def note(self, found: Fault) -> None:
-        self.checked.faults.append(found)
-
-    def note_entry(self, at: int, found: Fault) -> None:
-        one = self._headed[at][1]
-        one.faults.append(replace(found, place=one.place))
-
-    @cached_property
-    def _headed(self) -> list[tuple[CheckedGroup, CheckedMessage]]:
-        """Each message with its group, without segments that stand outside any."""
-        return [
-            (group, one)
-            for group in self.checked.groups
-            for one in group.messages
-            if header_of(one.message) is not None
-        ]
+    def is_document(self, one: CheckedMessage) -> bool:
+        return header_of(one.message) is not None
 
     def _takes(self, group: CheckedGroup, one: CheckedMessage) -> bool:
         return bool(one.type) and self.checked.is_good and group.is_good and one.is_good
-
-    def envelope_faults(self) -> list[Fault]:
-        """Faults of the interchange and its groups."""
-        return [*self.checked.faults, *(found for group in self.checked.groups for found in group.faults)]
 
     def output(self) -> InterchangeOutput:
         return InterchangeOutput(
             interchange_control_number=self.number,
             partner=self.partner,
             test=self.is_test,
-            acknowledgement_requested=bool(text_of(self.checked.header, 9)),
+            acknowledgement_requested=bool(text_of(self._header, 9)),
             accepted=self.checked.is_good,
             faults=_told(self.checked.faults),
-            groups=[self._group(group) for group in self.checked.groups],
-            types=sorted({one.type for _, one in self._headed}),
-            header=_shown(self.checked.header, _UNB_PASSWORD),
-            path=self.place.path,
+            groups=[self._group(*each) for each in self.groups],
+            types=sorted({one.type for _, one in self.documents}),
+            header=_shown(self._header, _UNB_PASSWORD),
+            path=self.checked.place.path,
             duplicate=self.is_duplicate,
             answer=self.answer,
         )
 
-    def _group(self, group: CheckedGroup) -> GroupOutput:
+    def _group(self, group: CheckedGroup, messages: list[CheckedMessage]) -> GroupOutput:
         return GroupOutput(
             group_reference=group.reference,
             accepted=self.checked.is_good and group.is_good,
             faults=_told(group.faults),
-            rejected=[found for one in group.messages for found in _rejected(one)],
+            rejected=[found for one in messages for found in _rejected(one)],
             header=_shown(group.header, _UNG_PASSWORD),
         )
 
     def messages(self) -> Iterator[MessageOutput]:
-        for group in self.checked.groups:
-            for one in group.messages:
+        for group, messages in self.groups:
+            for one in messages:
                 yield self._message(one, group)
 
     def _message(self, one: CheckedMessage, group: CheckedGroup) -> MessageOutput:

@@ -13,10 +13,9 @@ from connectors.edifact.outgoing import MEDIA_TYPE, Messages, content, numbered,
 from connectors.edifact.preflight import preflight
 from connectors.edifact.profile import profile
 from connectors.edifact.reply import ECHOED
-from connectors.sdk import BlobRef, Context, Output, Parameters, Read, Write
-from connectors.sdk.exchange import Exchanged, SetEntry
+from connectors.sdk import Context, Output, Parameters, Read, Write
 from connectors.sdk.partner import terms_of
-from connectors.sdk.writing import BusinessKey, OneOrSeveral, PreflightOutput, Refused, Sent, looked_at, sent
+from connectors.sdk.writing import BusinessKey, Going, OneOrSeveral, PreflightOutput, Written, enter, looked_at
 
 _ORDER = {
     "beginning": {"document_type": "220", "document_number": "PO-1001", "function": "9"},
@@ -59,21 +58,11 @@ class WriteParameters(OneOrSeveral):
     )
 
 
-class WriteOutput(Output):
-    """``acknowledgement_key`` is partner and UNB 0020, which is what a CONTRL returns in UCI. ``warnings`` is what
-    was found and let pass by the profile, ``awaiting`` how long it gives them to answer (interchange, functional,
-    business), for the ``expect`` of the node that sends. ``sent`` are the documents written, ``refused`` those of
-    ``documents`` that were left out; where all were, nothing was written or numbered."""
+class WriteOutput(Written):
+    """``acknowledgement_key`` is partner and UNB 0020, which is what a CONTRL returns in UCI."""
 
-    content: BlobRef | None = None
-    interchange_control_number: str = ""
     group_reference: str = ""
     message_references: list[str] = []
-    acknowledgement_key: str = ""
-    warnings: list[dict[str, Any]] = []
-    awaiting: dict[str, str] = {}
-    sent: list[Sent] = []
-    refused: list[Refused] = []
 
 
 class WriteEdifact(Write[WriteParameters]):
@@ -108,19 +97,12 @@ class WriteEdifact(Write[WriteParameters]):
         group = "" if envelope.group_reference is None else str(envelope.group_reference)
         references = [str(at) for at in range(1, len(passed) + 1)]
         written = context.blobs.put(content(envelope, messages, partner), MEDIA_TYPE)
-        entries = [SetEntry(type, at, group, one.key) for at, one in zip(references, passed, strict=True)]
-        within = None if type == MESSAGE else terms.awaiting.functional_within
-        context.exchange.written(
-            Exchanged(STANDARD, partner, to.usage, number, written.blob, written, entries, within=within)
+        going = Going(
+            STANDARD, partner, to.usage, type, written, number, group, references, is_answered=type != MESSAGE
         )
         return WriteOutput(
-            content=written,
-            interchange_control_number=number,
+            **enter(going, passed, refused, terms, context),
             group_reference=group,
             message_references=references,
             acknowledgement_key=f"{partner}/{number}",
-            warnings=[warning.as_json() for one in passed for warning in one.ready.warnings],
-            awaiting=terms.awaiting.model_dump(),
-            sent=list(sent(passed, references)),
-            refused=refused,
         )

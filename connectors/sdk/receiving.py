@@ -6,7 +6,8 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -57,8 +58,24 @@ class Digest:
         return f"sha256:{self._sha.hexdigest()}"
 
 
-class Incoming(ABC):
-    """One interchange that was read and checked, before the ledger knows it.
+class Found(Protocol):
+    """An interchange, group or document that was checked."""
+
+    @property
+    def faults(self) -> list[Fault]: ...
+    @property
+    def place(self) -> Place: ...
+    @property
+    def is_good(self) -> bool: ...
+
+
+W = TypeVar("W", bound=Found)
+G = TypeVar("G", bound=Found)
+D = TypeVar("D", bound=Found)
+
+
+class Incoming(ABC, Generic[W, G, D]):
+    """One interchange that takes shape while it is read and checked, before the ledger knows it.
 
     Afterwards ``is_duplicate`` says that it came before, and ``answer`` what it was acknowledged with then.
     """
@@ -70,27 +87,67 @@ class Incoming(ABC):
     is_duplicate: bool = False
     answer: BlobRef | None = None
 
-    @property
-    @abstractmethod
-    def digest(self) -> str: ...
+    def __init__(self) -> None:
+        self._digest = Digest()
+        self._open: list[D] = []
+        self._checked: W | None = None
+        self.groups: list[tuple[G, list[D]]] = []
+
+    def read(self, segments: Iterable[Mapping[str, Any]]) -> None:
+        """A piece of it, as it was read: it counts in the digest."""
+        self._digest.add(segments)
+
+    def put(self, document: D) -> None:
+        self._open.append(document)
+
+    def close(self, group: G) -> None:
+        """With the documents that were put since the last."""
+        self.groups.append((group, self._open))
+        self._open = []
+
+    def end(self, checked: W) -> None:
+        """When all its groups are closed."""
+        self._checked = checked
 
     @property
-    @abstractmethod
-    def place(self) -> Place: ...
+    def checked(self) -> W:
+        assert self._checked is not None, "the interchange has not ended"
+        return self._checked
+
+    @property
+    def digest(self) -> str:
+        return str(self._digest)
+
+    @cached_property
+    def documents(self) -> list[tuple[G, D]]:
+        """Those that the ledger knows, each with its group, in their order; asked for when all are read."""
+        return [(group, one) for group, documents in self.groups for one in documents if self.is_document(one)]
+
+    def envelope_faults(self) -> list[Fault]:
+        """Faults of the interchange and its groups."""
+        return [*self.checked.faults, *(found for group, _ in self.groups for found in group.faults)]
+
+    def note(self, found: Fault) -> None:
+        """A fault of the interchange."""
+        self.checked.faults.append(found)
+
+    def note_entry(self, at: int, found: Fault) -> None:
+        """A fault of one of its entries, whose place it is given."""
+        one = self.documents[at][1]
+        one.faults.append(replace(found, place=one.place))
+
+    def is_document(self, one: D) -> bool:
+        """Whether it is one, and no segments that stand outside any."""
+        return True
 
     @property
     @abstractmethod
     def duplicates(self) -> Duplicates:
         """As the partner's profile has it."""
 
-    @property
-    @abstractmethod
-    def is_accepted(self) -> bool:
-        """Whether none of its own faults rejects it."""
-
     @abstractmethod
     def entries(self) -> Sequence[SetEntry]:
-        """Its sets or messages, in their order."""
+        """Of its documents, in their order."""
 
     @abstractmethod
     def comes_once(self, at: int) -> bool:
@@ -100,16 +157,10 @@ class Incoming(ABC):
     def judged(self, found: Fault) -> Fault | None:
         """As the partner's profile takes it."""
 
-    @abstractmethod
-    def note(self, found: Fault) -> None:
-        """A fault of the interchange."""
 
-    @abstractmethod
-    def note_entry(self, at: int, found: Fault) -> None:
-        """A fault of one of its entries, whose place it is given."""
-
-
-def enter(came: Sequence[Incoming], raw: BlobRef, context: Context, *, raises: bool = True) -> list[Reception]:
+def enter(
+    came: Sequence[Incoming[Any, Any, Any]], raw: BlobRef, context: Context, *, raises: bool = True
+) -> list[Reception]:
     """What the ledger says of each interchange of a file; its faults are added to theirs.
 
     With ``raises``: ``BusinessError`` where nothing is left to take, because each has a control number that came
@@ -121,16 +172,16 @@ def enter(came: Sequence[Incoming], raw: BlobRef, context: Context, *, raises: b
     return told
 
 
-def _enter(one: Incoming, ordinal: int, raw: BlobRef, context: Context) -> Reception:
+def _enter(one: Incoming[Any, Any, Any], ordinal: int, raw: BlobRef, context: Context) -> Reception:
     wording, entries = one.wording, list(one.entries())
     refuses_known, repeated = one.duplicates.business == "reject", _repeated(one, entries)
     for at in repeated if refuses_known else ():
         entries[at] = replace(entries[at], accepted=False)
-    counts = one.judged(wording.fault(GAP, "", one.place)) is not None
+    counts = one.judged(wording.fault(GAP, "", one.checked.place)) is not None
     known = frozenset(at for at in range(len(entries)) if refuses_known and one.comes_once(at))
     rules = Rules(wording.last if counts else None, one.duplicates.window, _refuses(one), known)
     came = Exchanged(
-        wording.standard, one.partner, one.usage, one.number, one.digest, raw, entries, ordinal, one.is_accepted
+        wording.standard, one.partner, one.usage, one.number, one.digest, raw, entries, ordinal, one.checked.is_good
     )
     reception = context.exchange.received(came, rules)
     one.is_duplicate, one.answer = reception.duplicate_of is not None, reception.answer
@@ -145,7 +196,7 @@ def _enter(one: Incoming, ordinal: int, raw: BlobRef, context: Context) -> Recep
     return reception
 
 
-def _repeated(one: Incoming, entries: Sequence[SetEntry]) -> list[int]:
+def _repeated(one: Incoming[Any, Any, Any], entries: Sequence[SetEntry]) -> list[int]:
     """Documents that stand in the interchange before, by their place: of those that come once."""
     seen: set[tuple[str, str]] = set()
     found = []
@@ -157,13 +208,13 @@ def _repeated(one: Incoming, entries: Sequence[SetEntry]) -> list[int]:
     return found
 
 
-def _refuses(one: Incoming) -> bool:
+def _refuses(one: Incoming[Any, Any, Any]) -> bool:
     """Whether a number that was used before is refused; one that is missing was used by nobody."""
     judged = one.judged(_reused_fault(one, ""))
     return bool(one.number) and judged is not None and judged.severity == "reject"
 
 
-def _faults(one: Incoming, reception: Reception) -> Iterator[Fault]:
+def _faults(one: Incoming[Any, Any, Any], reception: Reception) -> Iterator[Fault]:
     if reception.reused is not None and one.number:
         yield _reused_fault(one, f" in run {reception.reused.run}")
     if reception.missing:
@@ -172,17 +223,17 @@ def _faults(one: Incoming, reception: Reception) -> Iterator[Fault]:
         yield _fault(one, GAP, message)
 
 
-def _reused_fault(one: Incoming, where: str) -> Fault:
+def _reused_fault(one: Incoming[Any, Any, Any], where: str) -> Fault:
     message = f"interchange number {one.number} came from partner {one.partner} before{where}, with other content"
     return _fault(one, REUSED, message)
 
 
-def _fault(one: Incoming, code: str, message: str) -> Fault:
+def _fault(one: Incoming[Any, Any, Any], code: str, message: str) -> Fault:
     wording = one.wording
-    return wording.fault(code, message, one.place, segment_id=wording.segment, element=wording.element)
+    return wording.fault(code, message, one.checked.place, segment_id=wording.segment, element=wording.element)
 
 
-def _reused(one: Incoming, reception: Reception) -> BusinessError:
+def _reused(one: Incoming[Any, Any, Any], reception: Reception) -> BusinessError:
     earlier, wording = reception.reused, one.wording
     assert earlier is not None, "it was refused for an earlier one"
     element, code = wording.refusal
@@ -197,7 +248,7 @@ def _reused(one: Incoming, reception: Reception) -> BusinessError:
     )
 
 
-def _note_known(one: Incoming, at: int, entry: SetEntry, number: str) -> None:
+def _note_known(one: Incoming[Any, Any, Any], at: int, entry: SetEntry, number: str) -> None:
     """A document that came before, as the profile takes it; ``number`` is that of the interchange it came in."""
     verdict = one.duplicates.business
     if verdict != "ignore" and one.comes_once(at):

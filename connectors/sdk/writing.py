@@ -3,16 +3,19 @@ keeps none of the others back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import Field, model_validator
 
+from connectors.sdk.context import Context
 from connectors.sdk.edi import Fault
 from connectors.sdk.errors import BusinessError
-from connectors.sdk.model import Coerced, Output, Parameters
+from connectors.sdk.exchange import Exchanged, SetEntry
+from connectors.sdk.model import BlobRef, Coerced, Output, Parameters
 from connectors.sdk.partner import Terms
+from connectors.sdk.preflight import Ready
 
 R = TypeVar("R")
 BusinessKey = Annotated[
@@ -60,6 +63,37 @@ class PreflightOutput(Output):
             warnings=[one.as_json() for one in warnings],
             awaiting=terms.awaiting.model_dump(),
         )
+
+
+class Written(Output):
+    """What the ``write`` of every standard puts out. ``warnings`` is what was found and let pass by the profile,
+    ``awaiting`` how long it gives them to answer (interchange, functional, business), for the ``expect`` of the
+    node that sends. ``sent`` are the documents written, ``refused`` those of ``documents`` that were left out;
+    where all were, nothing was written or numbered."""
+
+    content: BlobRef | None = None
+    interchange_control_number: str = ""
+    acknowledgement_key: str = ""
+    warnings: list[dict[str, Any]] = []
+    awaiting: dict[str, str] = {}
+    sent: list[Sent] = []
+    refused: list[Refused] = []
+
+
+@dataclass(frozen=True)
+class Going:
+    """An interchange that was written: its number, and those of its group and documents. ``is_answered`` by a
+    functional acknowledgement."""
+
+    standard: str
+    partner: str
+    usage: str
+    type: str
+    content: BlobRef
+    number: str
+    group: str
+    documents: Sequence[str]
+    is_answered: bool
 
 
 @dataclass(frozen=True)
@@ -124,6 +158,29 @@ def _once(key: str, passed: Sequence[Passed[Any]]) -> None:
         )  # fmt: skip
 
 
-def sent(passed: Sequence[Passed[Any]], numbers: Sequence[str]) -> Iterator[Sent]:
-    for one, number in zip(passed, numbers, strict=True):
-        yield Sent(index=one.index, key=one.key, number=number)
+def enter(
+    going: Going, passed: Sequence[Passed[Ready[Any]]], refused: list[Refused], terms: Terms, context: Context
+) -> dict[str, Any]:
+    """Enters it in the exchange ledger; the fields of ``Written`` but for the key of its acknowledgement."""
+    entries = [
+        SetEntry(going.type, number, going.group, one.key)
+        for number, one in zip(going.documents, passed, strict=True)
+    ]
+    within = terms.awaiting.functional_within if going.is_answered else None
+    context.exchange.written(
+        Exchanged(
+            going.standard, going.partner, going.usage, going.number, going.content.blob, going.content, entries,
+            within=within,
+        )
+    )  # fmt: skip
+    return {
+        "content": going.content,
+        "interchange_control_number": going.number,
+        "warnings": [warning.as_json() for one in passed for warning in one.ready.warnings],
+        "awaiting": terms.awaiting.model_dump(),
+        "sent": [
+            Sent(index=one.index, key=one.key, number=number)
+            for number, one in zip(going.documents, passed, strict=True)
+        ],
+        "refused": refused,
+    }

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 from connectors.sdk import BlobRef, BusinessError, Context, Output
 from connectors.sdk.edi import Fault, Place
 from connectors.sdk.exchange import Duplicates, SetEntry
 from connectors.sdk.partner import terms_of
-from connectors.sdk.receiving import Digest, Incoming
+from connectors.sdk.receiving import Incoming
 from connectors.x12 import schema
 from connectors.x12.checked import Checked, CheckedGroup, CheckedInterchange, CheckedSet
 from connectors.x12.codec import check, parties
@@ -89,12 +87,13 @@ class InterchangeOutput(Output):
     answer: BlobRef | None = None
 
 
-class Received(Incoming):
+class Received(Incoming[CheckedInterchange, CheckedGroup, CheckedSet]):
     """One interchange of a partner, taking shape while it is read."""
 
     wording = WORDING
 
     def __init__(self, interchange: Interchange, partner: str | None, strict: bool, context: Context) -> None:
+        super().__init__()
         self._header = interchange["header"]
         self._parties = parties(interchange)
         self.number = text_of(self._header, 13)
@@ -105,30 +104,14 @@ class Received(Incoming):
         terms = terms_of(self.partner, context.partner(self.partner))
         self._inward = translation(self._profile, terms).inward()
         self._version = schema.DEFAULT_VERSION
-        self._loose: list[CheckedSet] = []
-        self._groups: list[tuple[CheckedGroup, list[CheckedSet]]] = []
-        self._checked: CheckedInterchange | None = None
-        self._digest = Digest()
-
-    @property
-    def digest(self) -> str:
-        return str(self._digest)
-
-    @property
-    def place(self) -> Place:
-        return self.checked.place
 
     @property
     def duplicates(self) -> Duplicates:
         return self._profile.duplicates
 
-    @property
-    def is_accepted(self) -> bool:
-        return self.checked.is_good
-
     def pass_on(self, event: Event) -> Event:
         """A piece of it, once it counts in the digest, with their codes made ours in a set that is declared."""
-        self._digest.add(segments_of(event))
+        self.read(segments_of(event))
         if isinstance(event, GroupBegins):
             self._version = schema.nearest(text_of(event.header, 8) if event.header else "")
         if isinstance(event, SetRead) and schema.transaction_set(set_type(event.transaction_set), self._version):
@@ -145,24 +128,12 @@ class Received(Incoming):
                 answered_by(one.type, one.document, _version(group)),
                 self.checked.is_good and group.is_good and one.is_good,
             )
-            for group, one in self._read_sets
+            for group, one in self.documents
         ]
 
     def comes_once(self, at: int) -> bool:
-        group, one = self._read_sets[at]
+        group, one = self.documents[at]
         return comes_once(one.type, one.document, _version(group))
-
-    def note(self, found: Fault) -> None:
-        self.checked.faults.append(found)
-
-    def note_entry(self, at: int, found: Fault) -> None:
-        one = self._read_sets[at][1]
-        one.faults.append(replace(found, place=one.place))
-
-    @cached_property
-    def _read_sets(self) -> list[tuple[CheckedGroup, CheckedSet]]:
-        """Each with its group, in their order; asked for when all are read."""
-        return [(group, one) for group, sets in self._groups for one in sets]
 
     def judged(self, found: Fault) -> Fault | None:
         """As the partner's profile takes it."""
@@ -175,22 +146,12 @@ class Received(Incoming):
             case CheckedSet():
                 if one.document is not None:
                     one.segments["segments"] = []
-                self._loose.append(one)
+                self.put(one)
             case CheckedGroup():
-                self._groups.append((one, self._loose))
-                self._loose = []
+                self.close(one)
             case CheckedInterchange():
                 one.faults[:0] = self._policy.apply(self._partner_faults(one.place, self._profile))
-                self._checked = one
-
-    @property
-    def checked(self) -> CheckedInterchange:
-        assert self._checked is not None, "the interchange has not ended"
-        return self._checked
-
-    def envelope_faults(self) -> list[Fault]:
-        """Faults of the interchange and its groups."""
-        return [*self.checked.faults, *(found for group, _ in self._groups for found in group.faults)]
+                self.end(one)
 
     def output(self) -> InterchangeOutput:
         return InterchangeOutput(
@@ -202,7 +163,7 @@ class Received(Incoming):
             acknowledgement_requested=text_of(self._header, 14) == "1",
             accepted=self.checked.is_good,
             faults=[found.as_json() for found in self.checked.faults],
-            groups=[self._group(group) for group, _ in self._groups],
+            groups=[self._group(group) for group, _ in self.groups],
             acknowledgements=[self._ta1(one) for one in self.checked.segments if one["id"] == "TA1"],
             path=self.checked.place.path,
             duplicate=self.is_duplicate,
@@ -232,7 +193,7 @@ class Received(Incoming):
         )
 
     def sets(self) -> Iterator[SetOutput]:
-        for group, sets in self._groups:
+        for group, sets in self.groups:
             is_open = self.checked.is_good and group.is_good
             for one in sets:
                 yield self._set(one, group, is_open and one.is_good)

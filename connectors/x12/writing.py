@@ -6,10 +6,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from connectors.sdk import BlobRef, Context, Output, Parameters, Read, Write
-from connectors.sdk.exchange import Exchanged, SetEntry
+from connectors.sdk import Context, Output, Parameters, Read, Write
 from connectors.sdk.partner import terms_of
-from connectors.sdk.writing import BusinessKey, OneOrSeveral, PreflightOutput, Refused, Sent, looked_at, sent
+from connectors.sdk.writing import BusinessKey, Going, OneOrSeveral, PreflightOutput, Written, enter, looked_at
 from connectors.x12 import codec
 from connectors.x12.ledger import STANDARD, key_of
 from connectors.x12.outgoing import MEDIA_TYPE, delimiters_of, outgoing
@@ -55,25 +54,13 @@ class WriteParameters(OneOrSeveral):
     )
 
 
-class WriteOutput(Output):
-    """``acknowledgement_key`` is partner and GS06, which is what a 997 returns in AK102. ``warnings`` is what was
-    found and let pass by the profile, ``awaiting`` how long it gives them to answer (interchange, functional,
-    business), for the ``expect`` of the node that sends. ``sent`` are the documents written, ``refused`` those of
-    ``documents`` that were left out; where all were, nothing was written or numbered.
+class WriteOutput(Written):
+    """``acknowledgement_key`` is partner and GS06, which is what a 997 returns in AK102,
+    ``interchange_acknowledgement_key`` partner and ISA13, which is what a TA1 returns in TA101."""
 
-    ``interchange_acknowledgement_key`` is partner and ISA13, which is what a TA1 returns in TA101.
-    """
-
-    content: BlobRef | None = None
-    interchange_control_number: str = ""
     group_control_number: str = ""
     set_control_numbers: list[str] = []
-    acknowledgement_key: str = ""
     interchange_acknowledgement_key: str = ""
-    warnings: list[dict[str, Any]] = []
-    awaiting: dict[str, str] = {}
-    sent: list[Sent] = []
-    refused: list[Refused] = []
 
 
 class WriteX12(Write[WriteParameters]):
@@ -104,20 +91,11 @@ class WriteX12(Write[WriteParameters]):
         group, number = str(envelope.group_control_number), f"{envelope.interchange_control_number:09d}"
         numbers = [f"{at:04d}" for at in range(1, len(passed) + 1)]
         content = context.blobs.put(codec.write(document), MEDIA_TYPE)
-        entries = [SetEntry(type, at, group, one.key) for at, one in zip(numbers, passed, strict=True)]
-        within = None if type == "997" else terms.awaiting.functional_within
-        context.exchange.written(
-            Exchanged(STANDARD, partner, to.usage, number, content.blob, content, entries, within=within)
-        )
+        going = Going(STANDARD, partner, to.usage, type, content, number, group, numbers, is_answered=type != "997")
         return WriteOutput(
-            content=content,
-            interchange_control_number=number,
+            **enter(going, passed, refused, terms, context),
             group_control_number=group,
             set_control_numbers=numbers,
             acknowledgement_key=f"{partner}/{group}",
             interchange_acknowledgement_key=f"{partner}/{number}",
-            warnings=[warning.as_json() for one in passed for warning in one.ready.warnings],
-            awaiting=terms.awaiting.model_dump(),
-            sent=list(sent(passed, numbers)),
-            refused=refused,
         )
