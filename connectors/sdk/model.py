@@ -53,6 +53,17 @@ def seconds(duration: str) -> float:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def written(length: timedelta) -> str:
+    """A duration as people write it: in the largest unit that it is a whole number of."""
+    milliseconds = length // timedelta(milliseconds=1)
+    size, unit = next(
+        (size, unit)
+        for unit, factor in sorted(_UNITS.items(), key=lambda one: -one[1])
+        if milliseconds % (size := round(factor * 1000)) == 0
+    )
+    return f"{milliseconds // size}{unit}"
+
+
 def _duration(value: Any) -> Any:
     if isinstance(value, str):
         return timedelta(seconds=seconds(value))

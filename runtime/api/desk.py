@@ -33,8 +33,8 @@ class Desk:
         ``NotFound``, and ``Refused`` where several are."""
         found = meant(client.store, name)
         if len(found) > 1:
-            several = ", ".join(f"{run.id} ({run.state})" for run in found[:10])
-            raise Refused(f"{name} means {len(found)} runs: name one of {several}")
+            several = ", ".join(f"{run.id} of {run.flow} ({run.state})" for run in found[:10])
+            raise Refused(f"{name} means {len(found)} runs, type the id of one in its place: {several}")
         return found[0].id
 
 

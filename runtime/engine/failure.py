@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.sdk import BusinessError, ConnectorError, NotSent, OutcomeUnknown, Rejected
+from connectors.sdk.visible import visible
 from runtime.model.flow import Fault
 from runtime.model.run import OutcomeRow, OutcomeState, RunState
 
@@ -71,10 +72,11 @@ class Replied(Exception):
 
 
 def error_of(error: BaseException, node: str) -> dict[str, Any]:
-    """The row form of an error: facts a person can act on, no secrets, no payloads."""
-    row: dict[str, Any] = {"type": type(error).__name__, "message": str(error), "node": node}
+    """The row form of an error: facts a person can act on, no secrets, no payloads. Control characters of what a
+    stranger sent, which a message may quote, are shown and not kept as they are."""
+    row: dict[str, Any] = {"type": type(error).__name__, "message": visible(str(error)), "node": node}
     if isinstance(error, ConnectorError):
-        row |= {"message": error.message, "next_action": error.next_action, "code": error.code}
+        row |= {"message": visible(error.message), "next_action": visible(error.next_action), "code": error.code}
         row["details"] = error.details
     for name in ("kind", "owner", "field"):
         if value := getattr(error, name, ""):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sdk.model import written
 from runtime.engine.client import Client
 from runtime.model.batching import Batching, BatchRules, Collection
 from runtime.model.pack import BadFile
@@ -43,5 +44,5 @@ def _in_words(rules: Batching | None) -> str:
         days = f" on working days of {rules.calendar}" if rules.calendar else ""
         told.append(f"{', '.join(rules.cut_off)} {rules.zone}{days}")
     if rules.within is not None:
-        told.append(f"after {rules.within}")
+        told.append(f"after {written(rules.within)}")
     return "; ".join(told)

@@ -113,16 +113,20 @@ _REACHED: Mapping[str, tuple[int, str]] = {
 }  # fmt: skip
 _FUNCTIONAL = "functional acknowledgement"
 _STEPS = ("sent", "interchange acknowledgement", _FUNCTIONAL, "business acknowledgement")
+#: X12.5 and ISO 9735: an acknowledgement is never acknowledged; a TA1 stands in no set.
+_ACKNOWLEDGEMENTS = frozenset({"997", "CONTRL"})
 
 
 def interchange_view(row: Mapping[str, Any]) -> dict[str, Any]:
     """One interchange of the ledger; of what was sent with ``steps``: sent, interchange, functional and business
     acknowledgement, each with ``state`` (what came, ``open`` while it is to come, ``passed`` where a later one came
-    without it, ``overdue``) and ``at``, where that is known."""
+    without it, ``overdue``) and ``at``, where that is known. What only acknowledges has the first of them alone."""
     if row["direction"] != "out":
         return {**plain(row), "steps": []}
     sets = [{**one, "state": _of_set(one, row)} for one in row.get("sets", [])]
-    return {**plain(row), "sets": sets, "steps": _steps_of(row)}
+    steps = _steps_of(row)
+    only_acknowledges = all(one["type"] in _ACKNOWLEDGEMENTS for one in row.get("sets", [{"type": ""}]))
+    return {**plain(row), "sets": sets, "steps": steps[:1] if only_acknowledges else steps}
 
 
 def _of_set(one: Mapping[str, Any], row: Mapping[str, Any]) -> str:

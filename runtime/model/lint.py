@@ -18,6 +18,7 @@ from runtime.model.lints.control import lint_control, lint_ids, lint_outcomes
 from runtime.model.lints.expressions import lint_expressions
 from runtime.model.lints.finding import Finding, Report, entries, pointer, word
 from runtime.model.lints.leaks import lint_leaks, lint_literals
+from runtime.model.lints.masterdata import lint_masterdata
 from runtime.model.lints.operations import lint_operation
 from runtime.model.lints.packs import (
     lint_connection_file,
@@ -112,6 +113,7 @@ def lint_pack(pack: Pack) -> list[Finding]:
     scope = Scope.of(pack)
     findings = lint_pack_file(pack.folder / "pack.json", pack)
     findings += lint_pack_parts(pack, scope)
+    findings += lint_masterdata(pack)
     for name, path in pack.flow_files().items():
         findings += lint_file(path, scope)
         findings += _lint_name(name, path)

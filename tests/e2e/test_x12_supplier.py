@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runtime.governance.views import interchange_view
 from tests.e2e.supply import Open, Supply, opened
 
 Opens = Callable[..., Supply]
@@ -47,6 +48,11 @@ def test_an_order_acknowledgement_is_answered_with_a_997_and_the_997s_are_not(su
     assert (files(made), made.problems()) == (2, [])
     made.shop.services.store.follow_up()
     assert made.ledger("out", "x12_answer") == ["sent"]
+    [ours] = [
+        row for row in made.shop.store.interchanges.listed(direction="out").rows if row["flow"] == "x12_answer"
+    ]
+    [step] = interchange_view(made.shop.store.interchanges.one(ours["id"]))["steps"]
+    assert (step["name"], step["state"]) == ("sent", "sent"), "nobody acknowledges an acknowledgement"
     assert len(made.supplier.journal.entries("functional_acknowledgement")) == 1, "an answer is not answered"
     made.collect("acknowledgement")
     assert files(made) == 2

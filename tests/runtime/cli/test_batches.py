@@ -44,7 +44,7 @@ def test_what_is_collected_is_listed_and_sent_before_its_time(served: Desk) -> N
     done = served.answer("batches", "send", "acme", "--reason", "the truck waits")
 
     assert (row["flow"], row["partner"], row["urgent"], row["served"]) == ("outbox", "acme", 0, True)
-    assert row["rules"] == "9 documents; after 4:00:00"
+    assert row["rules"] == "9 documents; after 4h"
     assert row["due_at"] > row["oldest_at"]
     assert "acme" in told
     assert len(done["runs"]) == 1

@@ -199,3 +199,20 @@ def test_a_run_is_given_to_somebody_with_a_note(served: Desk) -> None:
     ]  # fmt: skip
     assert served.problem("runs", "assign", run, "nobody")["kind"] == "unknown_user"
     assert served.problem("runs", "note", "nosuchrun", "--note", "x")["kind"] == "not_found"
+
+
+def test_a_key_of_two_runs_names_both_with_their_flows_and_cancels_neither(desk: Desk) -> None:
+    pause = {"id": "pause", "type": "wait", "parameters": {"for": "1h"}}
+    names = ("first", "second")
+    for name in names:
+        _add_flow(desk, name, pause, keys={"requisition": "=number"})
+    with desk.serving():
+        runs = {name: desk.run(name, {"number": "REQ-7", "text": "x"}, "--timeout", "0")["run"] for name in names}
+
+        refused = desk.problem("runs", "cancel", "REQ-7", "--reason", "not wanted")["detail"]
+
+        for name, run in runs.items():
+            assert f"{run} of {name} (waiting)" in refused
+        assert "REQ-7 means 2 runs, type the id of one in its place" in refused
+        done = desk.answer("runs", "cancel", runs["first"], "--reason", "not wanted")
+        assert done["state"] == "cancelled"

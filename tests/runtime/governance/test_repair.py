@@ -252,6 +252,17 @@ def test_a_group_that_is_over_is_not_read_again_where_something_behind_it_fails(
     assert shop.outcome(run.id, "read") == before
 
 
+def test_control_characters_of_a_stranger_are_shown_in_what_a_run_says(workshop: Open) -> None:
+    told = {**RAISE, "parameters": {"kind": "odd", "message": "='from ' & Who"}}
+    shop = workshop(flow("order", told))
+
+    run = shop.run("order", {"Who": "\x1b[2J\x00ACME\x07"})
+
+    [found] = shop.story(run.id).exceptions
+    assert found.message == "from \u241b[2J\u2400ACME\u2407"
+    assert run.why == f"boom: {found.message}"
+
+
 def test_what_an_exception_says_is_to_be_done_stands_with_it(workshop: Open) -> None:
     advice = {
         **RAISE,

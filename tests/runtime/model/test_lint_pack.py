@@ -66,6 +66,21 @@ def test_a_good_pack_has_no_finding(folder: Path) -> None:
     assert lint_pack(Pack.read(folder)) == []
 
 
+def test_a_number_of_gs1_with_a_wrong_check_digit_in_the_master_data_is_a_warning(folder: Path) -> None:
+    items = (
+        "code,gtin,code:gtin14,note\nI-1,9521234300014,09521234300014,1\nI-2,9521234300015,,9521234300015\nI-3,,,\n"
+    )
+    write(folder, "masterdata/item.csv", items)
+    write(folder, "masterdata/location.csv", "code,code:gln\nW-1,9521230000017\nW-2,9521230000018\n")
+
+    found = lint_pack(Pack.read(folder))
+
+    assert [(one.code, one.severity, Path(one.file).name, one.pointer) for one in found] == [
+        ("check-digit", "warning", "item.csv", "/3/gtin"), ("check-digit", "warning", "location.csv", "/3/code:gln"),
+    ]  # fmt: skip
+    assert "line 3, I-2: 9521234300015 is no GTIN: its check digit is 5" in found[0].message
+
+
 def setting(**change: Any) -> dict[str, Any]:
     return {"type": "soap", "settings": ERP["settings"] | change}  # type: ignore[operator]
 
