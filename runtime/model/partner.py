@@ -51,7 +51,11 @@ class Partner(Terms):
     supplier_number: str = Field(
         default="", description="number of the supplier in the client's master data", examples=["4010"]
     )
-    mappings: Mappings = Field(default=Mappings(), description="mappings of its documents; else those that ship")
+    mappings: Mappings = Field(
+        default=Mappings(),
+        description="mappings by which `orderly partner init` and `test` make and read its documents, else those"
+        " that ship; a flow names its own",
+    )
     batching: Batching | None = Field(
         default=None,
         description="when documents collected for it go together; absent: each goes at once, alone",
