@@ -18,10 +18,35 @@ from connectors.hl7.errors import Hl7Error
 from connectors.hl7.escapes import decode as unescape
 from connectors.hl7.escapes import encode as escape
 from connectors.hl7.message import NULL, Message, Place, Segment, read, write
+from connectors.hl7.patient import about_a_patient
 from connectors.hl7.view import build, view
 
 __all__ = [
-    "NULL", "TABLE_0357", "Answer", "Batch", "Code", "Delimiters", "Fault", "Finding", "Hl7Error", "Message",
-    "Part", "Place", "Segment", "acknowledge", "acknowledge_batch", "answer", "build", "check",
-    "codec_name", "escape", "is_acknowledgement", "read", "strictly", "unescape", "view", "write",
+    "NULL",
+    "TABLE_0357",
+    "Answer",
+    "Batch",
+    "Code",
+    "Delimiters",
+    "Fault",
+    "Finding",
+    "Hl7Error",
+    "Message",
+    "Part",
+    "Place",
+    "Segment",
+    "about_a_patient",
+    "acknowledge",
+    "acknowledge_batch",
+    "answer",
+    "build",
+    "check",
+    "codec_name",
+    "escape",
+    "is_acknowledgement",
+    "read",
+    "strictly",
+    "unescape",
+    "view",
+    "write",
 ]  # fmt: skip

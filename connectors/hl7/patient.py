@@ -59,6 +59,11 @@ def always_withheld(place: str, keep: Collection[str]) -> bool:
     return own and not _kept(id, number, keep)
 
 
+def about_a_patient(ids: Collection[str]) -> bool:
+    """Whether a message of these segments is, so that what is said about it may name the patient."""
+    return any(id in PERSONAL or id in ONLY for id in ids)
+
+
 def _hides(id: str) -> bool:
     """Whether the segment itself is withheld whole."""
     return id in PERSONAL or id.startswith("Z")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import Field
 
-from connectors.hl7.codec import Answer, Hl7Error, Message, answer, read
+from connectors.hl7.codec import Answer, Hl7Error, Message, about_a_patient, answer, read
 from connectors.mllp.answers import asks_for_both, asks_for_success, silence_is_success
 from connectors.mllp.line import Line
 from connectors.mllp.settings import MllpSettings
@@ -23,6 +25,7 @@ from connectors.sdk import (
 )
 
 MEDIA_TYPE = "application/hl7-v2"
+_WITHHELD = "its words are withheld, they may name the patient"
 #: An application acknowledgement that came by itself: its key is MSA-2, its data code, control_id and error.
 ACKNOWLEDGED = "hl7.acknowledged"
 
@@ -74,24 +77,32 @@ class SendMessage(Call[SendParameters]):
             )
         line = context.resource("mllp.line", lambda: _line(settings, context), Line.close)
         first, second = line.exchange(raw, both)
-        output = _output(second or first, context, settings, committed=second is not None)
+        personal = about_a_patient({segment.id for segment in message.segments})
+        output = _output(second or first, context, settings, committed=second is not None, personal=personal)
         if both and output.code == "CA" and not silence_is_success(message):
             return Outcome("accepted", output)
         return output
 
 
-def _output(reply: bytes, context: Context, settings: MllpSettings, *, committed: bool) -> SendOutput:
-    """What is positive. ``committed``: CA came before, so that it is never sent again, whatever is said now."""
+def _output(
+    reply: bytes, context: Context, settings: MllpSettings, *, committed: bool, personal: bool
+) -> SendOutput:
+    """What is positive. ``committed``: CA came before, so that it is never sent again, whatever is said now.
+    ``personal``: the message is about a patient, whom the receiver's words may name: they stay in the bytes."""
     said = answer(read(reply))
-    if not said.positive:
-        raise _refused(said, f"{settings.host}:{settings.port}", committed)
+    if personal and said.text:
+        said = replace(said, text=_WITHHELD)
     ref = context.blobs.put(reply, MEDIA_TYPE)
+    if not said.positive:
+        raise _refused(said, f"{settings.host}:{settings.port}", committed, ref)
     return SendOutput(code=said.code, control_id=said.control_id, text=said.text, acknowledgement=ref)
 
 
-def _refused(said: Answer, where: str, committed: bool) -> BusinessError | NotSent:
+def _refused(said: Answer, where: str, committed: bool, kept: BlobRef) -> BusinessError | NotSent:
     told = f"{where} answered {said.code}: {said.text or 'without a reason'}"
-    code, facts = said.error or said.code, {"control_id": said.control_id, "error": said.error}
+    code = said.error or said.code
+    answered = kept.model_dump(mode="json", by_alias=True)
+    facts = {"control_id": said.control_id, "error": said.error, "acknowledgement": answered}
     if committed or said.code in ("AE", "CE"):
         return BusinessError(
             told, kind="hl7_not_processed", code=code, details=facts,

@@ -12,9 +12,9 @@ import pytest
 from connectors.hl7.codec import answer, read
 from connectors.mllp.connector import ListenForMessages, ListenParameters, connector
 from connectors.mllp.framing import Deframer, Frame, frame
-from connectors.mllp.sender import SendMessage, SendParameters
+from connectors.mllp.sender import SendMessage, SendOutput, SendParameters
 from connectors.mllp.settings import MllpSettings
-from connectors.sdk import BusinessError, Misconfigured, NotSent, OutcomeUnknown, Receipt, Rejected
+from connectors.sdk import BlobRef, BusinessError, Misconfigured, NotSent, OutcomeUnknown, Receipt, Rejected
 from tests.connectors.mllp.peers import Door, listening, message
 from tests.harness import MemoryContext
 
@@ -99,6 +99,30 @@ def test_ae_is_an_exception_for_a_person() -> None:
 
     assert (refused.value.kind, refused.value.code) == ("hl7_not_processed", "204")
     assert refused.value.next_action
+
+
+@pytest.mark.parametrize("code", ["AA", "AE", "AR"])
+def test_words_about_a_message_with_a_patient_are_told_to_nobody(code: str) -> None:
+    """A receiver may repeat the name; errors and outputs have the code alone, the sealed bytes the words."""
+    words = frame(
+        f"MSH|^~\\&|||||2026||ACK|1|P|2.5.1\rMSA|{code}|C1|Sample^Invented\rERR||PID^1^5|204^x\r".encode()
+    )
+    told = ""
+
+    with peer(lambda connection, control_id: [words]) as (host, port, _), sending(host, port) as context:
+        raw = message("C1", rest="PID|1||990017||Sample^Invented\r")
+        try:
+            result = SendMessage().run(SendParameters(content=context.blobs.put(raw)), context)
+            assert isinstance(result, SendOutput)
+            told = result.text
+            assert b"Invented" in context.blobs.read(result.acknowledgement)
+        except (BusinessError, NotSent) as error:
+            told = f"{error.message} {error.details}"
+            assert error.code == "204"
+            assert b"Invented" in context.blobs.read(BlobRef.model_validate(error.details["acknowledgement"]))
+
+    assert "Invented" not in told
+    assert "withheld" in told
 
 
 def test_ar_may_be_sent_again() -> None:
