@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Any
+
 import pytest
 
 from connectors.sdk import Misconfigured
@@ -64,3 +67,26 @@ def test_a_whole_url_is_guarded_like_the_base() -> None:
         client("https://prices.example", allow=[]).request("GET", f"{peer.url}/x")
 
     assert peer.connections == 0
+
+
+def test_a_name_that_changes_its_address_is_called_where_it_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS rebinding: the first answer is let through, each later one is inside. There is no later one: the address
+    that was checked is the one that is called."""
+    asked: list[str] = []
+
+    def rebinding(host: str, port: int, *more: Any, **named: Any) -> list[Any]:
+        asked.append(host)
+        address = "127.0.0.1" if len(asked) == 1 else "127.0.0.2"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    with Peer(always(reply(200, b"ok"))) as peer:
+        monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+        caller = client(f"http://rebinds.example:{peer.port}", allow=["127.0.0.1/32"])
+
+        assert caller.request("GET", "/").content == b"ok"
+        assert asked == ["rebinds.example"]
+        caller.close()
+        with pytest.raises(Misconfigured, match=r"127\.0\.0\.2"):
+            caller.request("GET", "/")
+
+    assert peer.connections == 1

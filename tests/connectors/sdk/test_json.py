@@ -70,3 +70,20 @@ def test_what_is_made_to_be_slow_is_refused_in_time(raw: bytes) -> None:
         parse_json(raw)
 
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("beside", ["", ', "]]}} \\" {{[["', ', [], {}, {"a": []}', ", [[1], [2]]" * 500])
+def test_as_deep_as_allowed_is_read_and_one_deeper_is_not(beside: str) -> None:
+    """Objects and lists in turn, with brackets in strings and many shallow ones beside them."""
+
+    def nested(levels: int) -> str:
+        text = "1"
+        for level in range(levels):
+            text = f"[{text}{beside if level == levels - 1 else ''}]" if level % 2 else f'{{"a": {text}}}'
+        return text
+
+    assert parse_json(nested(200))
+    with pytest.raises(ValueError, match="deeply"):
+        parse_json(nested(202))
+    with pytest.raises(ValueError, match="deeply"):
+        parse_json(f"[{nested(200)}]")
