@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runtime.observe.logs import set_up
-from tests.benchmarks import codecs, flow_a, four_effects, hl7, stored, two_workers, wsgi
+from tests.benchmarks import calls, codecs, flow_a, four_effects, hl7, stored, two_workers, wsgi
 
 _SQLITE = "SQLite, WAL, synchronous=FULL, one process"
 
@@ -53,6 +53,11 @@ BENCHES = {
         "Flow A behind WSGI servers that can be in the writer's process",
         f"{_SQLITE}; {wsgi.CONNECTIONS} persistent connections, {wsgi.THREADS} threads; seconds of load as given, in turns",
         wsgi.measure, 5.0, 2.0,
+    ),
+    "calls": Bench(
+        "Calls through rest and soap, beside the same written by hand with requests and lxml",
+        "processor time of the calling process; the peer on loopback, one kept-alive connection",
+        lambda count: calls.measure(int(count)), 200, 30,
     ),
     "codecs": Bench(
         "EDI codecs: one interchange of many orders of ten lines, streamed from a file",
