@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import logging
 import socket
 import ssl
 import time
@@ -27,6 +28,9 @@ from connectors.sdk.errors import ConnectorError, CredentialsRefused, Misconfigu
 from connectors.sdk.http_guard import UNGUARDED, Guard
 
 _PIECE = 64 * 1024
+
+# At DEBUG it writes whole URLs, and an API key may stand in the query.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 
 @dataclass
