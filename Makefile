@@ -63,7 +63,7 @@ lock: $(VENV)/.installed-dev  ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --extra build --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --extra build --extra postgresql --extra broker --constraint requirements-dev.lock \
+	  --no-emit-index-url --extra build --extra postgresql --extra mariadb --extra broker --constraint requirements-dev.lock \
 	  --output-file docker/requirements.lock pyproject.toml
 
 clean:  ## remove the virtual environment and caches

@@ -54,6 +54,8 @@ class Operation(ABC, Generic[P]):
     Output: ClassVar[type[Output] | None] = None
     #: What the settings of its connection must say for it, such as ``{"direction": "send"}``.
     needs: ClassVar[Mapping[str, str]] = {}
+    #: Names of parameters, at any depth, that stand in the flow as they are: an expression there is a lint error.
+    literal: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def effect_of(cls, parameters: dict[str, Any]) -> Effect:

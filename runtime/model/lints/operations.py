@@ -86,6 +86,11 @@ def lint_parameters(report: Report, place: Place, raw: dict[str, Any], found: Fo
     if isinstance(parameters, dict):
         inner = (*place, "parameters")
         lint_values(report, inner, found.operation.Parameters, parameters, is_expression, "parameter")
+        for where, text in strings(parameters, inner):
+            name = next((part for part in reversed(where) if isinstance(part, str)), "")
+            if name in found.operation.literal and is_expression(text):
+                message = f"{name!r} is computed: what is run must not come out of a document"
+                report.error("computed-parameter", where, message, "write it here, and give what varies as values")
 
 
 def lint_literal_parameters(report: Report, place: Place, raw: dict[str, Any], found: Found) -> None:

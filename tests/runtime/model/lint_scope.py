@@ -20,7 +20,7 @@ SCOPE = Scope(
     ],
     schemas=["canonical/requisition"],
     schema_files={"canonical/requisition": base_folder() / "mappings/canonical/requisition.schema.json"},
-    connections={"acme_sftp": "sftp", "contracts": "rest", "erp": "soap", "portal": "webhook_hmac"},
+    connections={"acme_sftp": "sftp", "contracts": "rest", "erp": "soap", "stock": "sql", "portal": "webhook_hmac"},
     policies=["procurement"],
     partners=["acme"],
 )  # fmt: skip

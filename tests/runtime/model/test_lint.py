@@ -19,6 +19,16 @@ ONCE = {
     "look_up": "none: nothing to ask", "undo": "none: nothing to take back",
 }  # fmt: skip
 
+QUERY = {
+    "id": "ask", "type": "sql.query", "connection": "stock",
+    "parameters": {"statement": "='SELECT * FROM ' & table", "values": {"id": "=number"}},
+}  # fmt: skip
+
+BOOKING = {
+    "id": "book", "type": "sql.write", "connection": "stock", "effect": "idempotent",
+    "parameters": {"statements": [{"statement": "=statement", "values": "=lines"}]},
+}  # fmt: skip
+
 LOOK_UP = {"type": "soap.call", "parameters": {"operation": "Find"}, "found": "=$exists(Number)"}
 
 
@@ -82,6 +92,8 @@ MISTAKES = [
     Mistake("bad-parameter", "good", "/nodes/1/parameters/ok", ["fine"], "/nodes/1/parameters/ok/0", "'fine' should be a valid integer"),
     Mistake("not-evaluated", "polling", "/trigger/parameters/folder", "=$env.folder", "/trigger/parameters/folder", "taken as they stand"),
     Mistake("not-evaluated", "polling", "/trigger/decode/parameters", {"partner": "=$headers.from"}, "/trigger/decode/parameters/partner", "taken as they stand"),
+    Mistake("computed-parameter", "good", "/nodes/-", QUERY, "/nodes/10/parameters/statement", "'statement' is computed", "give what varies as values"),
+    Mistake("computed-parameter", "good", "/nodes/-", BOOKING, "/nodes/10/parameters/statements/0/statement", "must not come out of a document"),
     Mistake("source-in-nodes", "good", "/nodes/1/type", "sftp.collect", "/nodes/1/type", "sftp.collect starts flows", "trigger"),
     Mistake("source-in-nodes", "good", "/nodes/6/look_up/type", "sftp.collect", "/nodes/6/look_up/type", "it cannot be asked"),
     Mistake("not-a-source", "good", "/trigger", {"type": "soap.call"}, "/trigger/type", "soap.call is no source"),

@@ -1,0 +1,1 @@
+"""SQL databases: rows queried, polled and written, values only as parameters."""
