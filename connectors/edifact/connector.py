@@ -85,7 +85,6 @@ connector = Connector(
     name="edifact",
     title="UN/EDIFACT",
     operations=(ReadEdifact, PreflightEdifact, WriteEdifact, AcknowledgeEdifact, ReconcileEdifact),
-    command="connectors.edifact.cli:group",
     pages="connectors.edifact.pages:pages",
     trading="connectors.edifact.trading:trading",
 )

@@ -8,13 +8,12 @@ import sys
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
-from connectors import sdk
 from connectors.hl7 import names
 from connectors.hl7.check import check as findings_of
 from connectors.hl7.codec import NULL, Batch, Finding, Hl7Error, Message, Part, build, read, view, write
@@ -27,21 +26,21 @@ _charset = click.option("--charset", help="character set of the file; goes befor
 _json = click.option("--json", "as_json", is_flag=True, help="one JSON document on standard output")
 
 
-#: Verbs that need the network: the connector that speaks MLLP brings them.
-_BY_MLLP = ("send", "listen")
-
-
 class _Verbs(click.Group):
+    """Also those that other connectors bring: the one that speaks MLLP sends and listens."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *(_BY_MLLP if "mllp" in sdk.names() else ())]
+        return [*super().list_commands(ctx), *sorted(_brought().names)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         own = super().get_command(ctx, cmd_name)
-        place = sdk.load("mllp").command if own is None and cmd_name in self.list_commands(ctx) else None
-        if place is None:
+        if own is not None or cmd_name not in _brought().names:
             return own
-        group = EntryPoint("mllp", place, "").load()
-        return group.get_command(ctx, cmd_name)  # type: ignore[no-any-return]
+        return _brought()[cmd_name].load()  # type: ignore[no-any-return]
+
+
+def _brought() -> EntryPoints:
+    return entry_points(group="orderly.commands.hl7")
 
 
 @click.group(cls=_Verbs)

@@ -137,6 +137,5 @@ connector = Connector(
     name="hl7",
     title="HL7 v2",
     operations=(ReadMessage, WriteMessage, SplitFile),
-    command="connectors.hl7.command:command",
     part="connectors.hl7.feed:PART",
 )

@@ -30,12 +30,7 @@ _authorities = click.option(
 _charset = click.option("--charset", help="character set; goes before MSH-18")
 
 
-@click.group()
-def command() -> None:
-    """HL7 v2 over MLLP: send and listen (also as `orderly hl7 send` and `listen`)."""
-
-
-@command.command("send")
+@click.command("send")
 @click.argument("peer", metavar="HOST:PORT")
 @click.argument("file", type=click.File("rb"))
 @click.option("--tls", is_flag=True, help="speak TLS")
@@ -120,7 +115,7 @@ def _bare(raw: bytes) -> bytes:
     return raw.removeprefix(b"\x0b").rstrip(b"\x1c\r\n\x00") + b"\r"
 
 
-@command.command("listen")
+@click.command("listen")
 @click.argument("port", type=click.IntRange(0, 65535))
 @click.option("--print", "as_text", is_flag=True, help="print each message with a line per segment")
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="keep each message as a file here")

@@ -86,5 +86,4 @@ connector = Connector(
     settings=MllpSettings,
     check=check,
     doubts=doubts,
-    command="connectors.mllp.command:command",
 )

@@ -33,11 +33,11 @@ class Connector:
     """One declaration from which validation, schema, forms, reference and conformance tests are derived.
 
     ``check`` reaches the peer without changing anything there; it is required where there are ``settings``.
-    ``command`` names a click command (``module:attribute``) for verbs such as ``orderly x12 read``, ``pages`` a
-    function (the same way) that gives further pages of reference, Markdown by file name; ``trading`` names
-    what an EDI standard says of trading partners (``sdk.trading``), ``part`` what another connector reads of their
-    profiles (``sdk.part``). ``doubts`` tells what of well-formed settings cannot work together, without reaching
-    anything.
+    ``pages`` names a function (``module:attribute``) that gives further pages of reference, Markdown by file
+    name; ``trading`` names what an EDI standard says of trading partners (``sdk.trading``), ``part`` what another
+    connector reads of their profiles (``sdk.part``). ``doubts`` tells what of well-formed settings cannot work
+    together, without reaching anything. Verbs such as ``orderly x12 read`` are entry points of
+    ``orderly.commands``.
     """
 
     name: str
@@ -45,7 +45,6 @@ class Connector:
     operations: tuple[type[Operation[Any]], ...]
     settings: type[Settings] | None = None
     check: Callable[[ConnectionContext], Check] | None = None
-    command: str | None = None
     pages: str | None = None
     trading: str | None = None
     part: str | None = None

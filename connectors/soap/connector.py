@@ -165,5 +165,4 @@ connector = Connector(
     settings=SoapSettings,
     check=check,
     doubts=doubts,
-    command="connectors.soap.command:command",
 )

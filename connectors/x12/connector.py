@@ -94,7 +94,6 @@ connector = Connector(
     name="x12",
     title="ANSI X12",
     operations=(ReadX12, PreflightX12, WriteX12, AcknowledgeX12, ReconcileX12),
-    command="connectors.x12.cli:group",
     pages="connectors.x12.pages:pages",
     trading="connectors.x12.trading:trading",
 )

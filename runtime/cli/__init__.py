@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from importlib.metadata import entry_points
 
 import click
 
@@ -59,7 +60,7 @@ class Verbs(border.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in _VERBS.items()])
         with formatter.section("Formats"):
-            formatter.write_dl([(name, f"Read, write, check and show {name}.") for name in _of_connectors()])
+            formatter.write_dl([(name, f"`orderly {name} -h` tells what there is.") for name in _of_connectors()])
 
 
 def _imported(place: str) -> click.Command:
@@ -70,11 +71,8 @@ def _imported(place: str) -> click.Command:
 
 
 def _of_connectors() -> dict[str, str]:
-    """The connectors that bring verbs, by name."""
-    from connectors import sdk
-
-    found = {name: sdk.load(name).command for name in sdk.names()}
-    return {name: command for name, command in found.items() if command is not None}
+    """Verbs that installed connectors bring, by name; none is imported."""
+    return {entry.name: entry.value for entry in sorted(entry_points(group="orderly.commands"))}
 
 
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 112})

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -186,13 +187,13 @@ def test_a_connection_can_be_checked(connector: Connector) -> None:
     assert connector.settings is None or issubclass(connector.settings, Settings)
 
 
-@every_connector
-def test_its_command_is_one(connector: Connector) -> None:
-    """``module:attribute`` of a click command."""
-    if connector.command is None:
-        return
-    module, _, attribute = connector.command.partition(":")
-    command = getattr(importlib.import_module(module), attribute)
+@pytest.mark.parametrize(
+    "entry",
+    [*entry_points(group="orderly.commands"), *entry_points(group="orderly.commands.hl7")],
+    ids=lambda entry: entry.name,
+)
+def test_every_verb_of_a_connector_is_a_command(entry: EntryPoint) -> None:
+    command = entry.load()
 
     assert isinstance(command, click.Command)
     assert command.help or command.get_short_help_str()

@@ -322,10 +322,11 @@ def test_connectors_bring_verbs_of_their_own() -> None:
     assert "hl7" in shown.stdout
 
 
-def test_help_and_version_import_nothing_heavy() -> None:
+@pytest.mark.parametrize("asked", [["--help"], ["--version"], ["serve", "--help"]], ids=" ".join)
+def test_help_and_version_import_nothing_heavy(asked: list[str]) -> None:
     """The command answers at once: neither database nor web server nor connectors are imported for it."""
     code = (
-        "import sys; from runtime.cli import main; main(['serve', '--help'], standalone_mode=False);"
+        f"import sys; from runtime.cli import main; main({asked}, standalone_mode=False);"
         "sys.exit(', '.join({'flask', 'sqlalchemy', 'pydantic', 'paramiko', 'zeep'} & sys.modules.keys()) or 0)"
     )
 
