@@ -48,8 +48,18 @@ def _present(value: Any) -> Any:
 
 def run_map(walk: Walk, node: model.MapNode, frame: Frame) -> OutcomeRow:
     document = _present(walk.scope.value(node.parameters.document, frame, node.id))
-    output = _present(walk.scope.mapping(node.parameters.mapping, document, frame, node.id))
+    output = _present(walk.scope.mapping(_mapping(walk, node, frame), document, frame, node.id))
     return walk.finish(node, frame, output, engine=walk.release.engine)
+
+
+def _mapping(walk: Walk, node: model.MapNode, frame: Frame) -> str:
+    """Its own, or that of the partner, as the release holds its profile."""
+    given = node.parameters.by_partner
+    if given is None:
+        return node.parameters.mapping
+    partner = walk.scope.value(given.partner, frame, node.id)
+    profile = walk.release.content["partners"].get(partner, {}) if isinstance(partner, str) else {}
+    return given.of(profile) or node.parameters.mapping
 
 
 def run_publish(walk: Walk, node: model.PublishNode, frame: Frame) -> OutcomeRow:

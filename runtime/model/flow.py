@@ -6,11 +6,11 @@ below, any other ``type`` is ``<connector>.<operation>``. A string that begins w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from connectors.sdk import Duration, Effect, seconds
 from connectors.sdk.model import Model
@@ -106,13 +106,35 @@ class Branching(NodeBase):
         yield from super().branches_of()
 
 
+class ByPartner(Model):
+    """Which of a partner's mappings goes before the node's own, where its profile names one."""
+
+    partner: str
+    out: str | None = None
+    in_: str | None = Field(default=None, alias="in")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ByPartner:
+        if (self.out is None) == (self.in_ is None):
+            raise ValueError("either `out` or `in` names the transaction set or message")
+        return self
+
+    def of(self, profile: Mapping[str, Any]) -> str | None:
+        """The name of the mapping in that profile."""
+        way, type = ("out", self.out) if self.out is not None else ("in", self.in_)
+        found = profile.get("mappings", {}).get(way, {}).get(type)
+        return found if isinstance(found, str) else None
+
+
 class MapParameters(Model):
     mapping: str
+    by_partner: ByPartner | None = None
     document: Any = "=$"
 
 
 class MapNode(NodeBase):
-    """Message translator: a mapping applied to a document, the body by default."""
+    """Message translator: a mapping applied to a document, the body by default. A partner's profile may name
+    another mapping for the same (``by_partner``)."""
 
     type: Literal["map"]
     parameters: MapParameters

@@ -72,6 +72,10 @@ HELP: dict[str, str] = {
     "Expect.moves": "whether it takes the place of what other runs expect of this event and key, or ends it"
     " where `within` gives nothing; an expression for that",
     "MapParameters.mapping": "name of the mapping",
+    "MapParameters.by_partner": "the mapping that a partner's profile names for the same goes before `mapping`",
+    "ByPartner.partner": "expression for the partner",
+    "ByPartner.out": "set or message that is made, as under `mappings.out` of the profile, such as 850",
+    "ByPartner.in": "set or message that is read, as under `mappings.in` of the profile, such as 855",
     "MapParameters.document": "what is mapped: the body by default",
     "RouteNode.cases": "the first case that holds is run",
     "RouteNode.otherwise": "nodes that run where no case holds",

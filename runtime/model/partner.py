@@ -53,8 +53,7 @@ class Partner(Terms):
     )
     mappings: Mappings = Field(
         default=Mappings(),
-        description="mappings by which `orderly partner init` and `test` make and read its documents, else those"
-        " that ship; a flow names its own",
+        description="mappings by which its documents are made and read, else those that ship",
     )
     batching: Batching | None = Field(
         default=None,

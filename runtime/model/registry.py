@@ -112,7 +112,7 @@ def freeze(pack: Pack, raw: Mapping[str, Any], engine: str = DEFAULT_ENGINE) -> 
     ``BadMapping``."""
     flow = Flow.model_validate(raw)
     mappings: dict[str, str] = {}
-    todo = _mapping_names(flow)
+    todo = _mapping_names(flow) | _partners_mappings(flow, pack)
     while todo:
         name = todo.pop()
         path = pack.mapping_file(name)
@@ -135,6 +135,13 @@ def freeze(pack: Pack, raw: Mapping[str, Any], engine: str = DEFAULT_ENGINE) -> 
         "engine": engine,
     }
     return Release.of(content)
+
+
+def _partners_mappings(flow: Flow, pack: Pack) -> set[str]:
+    """Those that a partner's profile puts in the place of one of the flow's."""
+    asked = [node.parameters.by_partner for _, node in flow.walk() if isinstance(node, MapNode)]
+    found = {given.of(profile) for given in asked if given for profile in pack.partners.sound().values()}
+    return {name for name in found if name is not None}
 
 
 def _mapping_names(flow: Flow) -> set[str]:

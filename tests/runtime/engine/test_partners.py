@@ -24,6 +24,7 @@ ORDER = flow(
         "parameters": {"partner": "=partner", "set": "850", "document": "=document"},
     },
 )
+WAYS = (("out", "850"), ("in", "855"))
 PROFILE: dict[str, Any] = {
     "partner": "acme", "name": "Acme",
     "x12": {"ours": {"qualifier": "ZZ", "id": "MERCY"}, "theirs": {"qualifier": "ZZ", "id": "ACME"}},
@@ -75,5 +76,43 @@ def test_isa15_and_the_parties_ids_are_those_of_the_environment(tmp_path: Path) 
         shop.drain()
 
         assert "*ZZ*ACMETEST       *" in header(shop, run) and header(shop, run).endswith("*0*T*>~")
+    finally:
+        shop.close()
+
+
+def test_a_partners_own_mapping_goes_before_that_of_the_flow(tmp_path: Path) -> None:
+    """In both directions, by type, as the release of the run's day holds it; also in a run that began before."""
+    pack = tmp_path / "pack"
+    for name, source in (("ours", "{'by': 'ours'}"), ("theirs", "{'by': 'theirs', 'number': number}")):
+        (pack / "mappings" / name).mkdir(parents=True)
+        (pack / "mappings" / name / "mapping.jsonata").write_text(source)
+    write(pack, "partners/acme.json", PROFILE | {"mappings": {"out": {"850": "theirs"}, "in": {"855": "theirs"}}})
+    write(pack, "partners/other.json", PROFILE | {"partner": "other"})
+    out, back = ({"mapping": "ours", "by_partner": {"partner": "=partner", way: type}} for way, type in WAYS)
+    nodes = (
+        {"id": "rest", "type": "wait", "parameters": {"for": "1h"}},
+        {"id": "out", "type": "map", "parameters": out, "into": "out"},
+        {"id": "back", "type": "map", "parameters": back, "into": "back"},
+        {
+            "id": "else",
+            "type": "map",
+            "parameters": out | {"by_partner": {"partner": "=partner", "out": "860"}},
+            "into": "else",
+        },
+    )
+    shop = Workshop(tmp_path, [flow("maps", *nodes)])
+    try:
+        runs = {name: shop.take("maps", {"partner": name, "number": "7"}) for name in ("acme", "other", "nobody")}
+        shop.drain()
+        write(pack, "partners/acme.json", PROFILE)
+        shop.again()
+        shop.pass_time(hours=1, seconds=1)
+        shop.drain()
+
+        theirs, ours = {"by": "theirs", "number": "7"}, {"by": "ours"}
+        made = {name: {row.node: row.output for row in shop.story(run).outcomes} for name, run in runs.items()}
+        assert [made["acme"][node] for node in ("out", "back", "else")] == [theirs, theirs, ours]
+        for name in ("other", "nobody"):
+            assert [made[name][node] for node in ("out", "back", "else")] == [ours, ours, ours]
     finally:
         shop.close()
