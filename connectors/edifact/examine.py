@@ -28,7 +28,7 @@ from connectors.edifact.fields import check_segment
 from connectors.edifact.lossless import Document, Interchange, Message, Segment, text_of
 from connectors.edifact.named import directory, header_of, message_type
 from connectors.edifact.values import Repertoire
-from connectors.sdk.edi import NOWHERE, Fault, Place, cut_off, text_outside
+from connectors.sdk.edi import NOWHERE, Fault, Place, cut_off, other_separator, text_outside
 from connectors.sdk.edi_numbers import Numbers, is_digits
 
 _DECLARED_VERSIONS = ("1", "2", "3", "4")
@@ -165,7 +165,8 @@ class _Examining:
             self._note(group, "group_number_repeated", message, place, segment_id="UNG", element=5)
 
     def _loose(self, segment: Segment) -> None:
-        message = f"segment {segment['id'][:12]!r} stands outside any message"
+        told = other_separator(segment["id"], self._tree["delimiters"]["element"], "UNA or UNB")
+        message = f"segment {segment['id'][:12]!r} stands outside any message{told}"
         of: CheckedInterchange | CheckedGroup = self._opened()
         self._note(of, "segment_outside_message", message, (self._group or of).place)
 

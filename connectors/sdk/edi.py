@@ -78,6 +78,14 @@ _PADDING = _BLANK.decode() + "\ufeff"
 _BEGINNING = re.compile(r"ISA([^A-Za-z0-9\s]).{0,12}?\1|UN[BH]\+|UNA:")
 
 
+def other_separator(id: str, separator: str, told_by: str) -> str:
+    """What a segment's id tells that has the separator of elements in it; empty for any other."""
+    found = re.match(r"[A-Z][A-Z0-9]{1,2}([^A-Za-z0-9\s])", id)
+    if found is None:
+        return ""
+    return f"; its elements look separated by {found[1]!r}, while {told_by} says {separator!r}"
+
+
 def text_outside(text: str, raw: bytes, position: int | None, parts: re.Pattern[str]) -> tuple[str, str] | None:
     """Code and message for text that belongs to no interchange; ``None`` for padding, which means nothing.
 

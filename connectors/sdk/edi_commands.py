@@ -82,7 +82,8 @@ def line_of(found: Fault, document: str) -> str:
         "interchange": place.interchange, "group": place.group, document: place.set, "segment": found.segment,
     }  # fmt: skip
     where = ", ".join(f"{name} {number}" for name, number in numbers.items() if number is not None) or "file"
-    return visible(f"{found.severity:6} {where}: {found.message} [{found.code}]")
+    line = f"{found.severity:6} {where}: {found.message} [{found.code}]"
+    return visible(line.replace("\r", "␍").replace("\n", "␊"))
 
 
 def print_segments(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from connectors.sdk.edi import NOWHERE, Fault, Place
+from connectors.sdk.edi import NOWHERE, Fault, Place, other_separator
 from connectors.sdk.edi_numbers import Numbers
 from connectors.x12 import schema
 from connectors.x12.checked import CheckedGroup, CheckedSet
@@ -49,7 +49,8 @@ class GroupCheck:
     def between(self, segment: Segment) -> None:
         where = self._place.within(f"/segments/{self._between}")
         self._between += 1
-        message = f"segment {segment['id'][:12]!r} stands outside any transaction set"
+        told = other_separator(segment["id"], self._delimiters.element, "ISA")
+        message = f"segment {segment['id'][:12]!r} stands outside any transaction set{told}"
         self._faults.append(fault("segment_outside_set", message, where))
         self._faults += loose_ends(segment, where, self._delimiters.segment)
 
@@ -58,7 +59,8 @@ class GroupCheck:
         self._sets += 1
         first = one["segments"][0]
         if first["id"] != "ST":
-            message = f"segments from {first['id'][:12]!r} on stand outside any ST-SE transaction set"
+            told = other_separator(first["id"], self._delimiters.element, "ISA")
+            message = f"segments from {first['id'][:12]!r} on stand outside any ST-SE transaction set{told}"
             return CheckedSet([fault("segment_outside_set", message, place)], "", "", place, one, None, False)
         self._headers += 1
         number = text_of(first, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from connectors.sdk.edi import Fault, Place, cut_off, text_outside
+from connectors.sdk.edi import Fault, Place, cut_off, other_separator, text_outside
 from connectors.x12 import schema
 from connectors.x12.checked import CheckedGroup, CheckedInterchange
 from connectors.x12.checking_group import GroupCheck, loose_ends
@@ -17,6 +17,8 @@ from connectors.x12.values import wrong
 
 #: Elements of ISA that are looked at: dates, standard, version, number, indicators; the parties are the profile's.
 _HEADER_ELEMENTS = (9, 10, 12, 13, 14, 15)
+#: What may stand between ISA and GS, and between GE and IEA (X12.5, X12.6).
+_BETWEEN_GROUPS = ("TA1", "TA3", "ISB", "ISE")
 
 
 class InterchangeCheck:
@@ -63,6 +65,11 @@ class InterchangeCheck:
         if self.group is not None:
             self.group.between(segment)
             return
+        if segment["id"] not in _BETWEEN_GROUPS:
+            where = self._place.within(f"/segments/{len(self._segments)}")
+            told = other_separator(segment["id"], self._delimiters.element, "ISA")
+            message = f"segment {segment['id'][:12]!r} stands outside any GS-GE group{told}"
+            self._faults.append(fault("group_header_missing", message, where))
         self._faults += self._glue(segment, f"/segments/{len(self._segments)}")
         self._segments.append(segment)
 

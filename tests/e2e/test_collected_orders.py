@@ -38,7 +38,9 @@ def shop(workshop: Callable[..., Workshop], tmp_path: Path, standard: str) -> Wo
     shutil.copytree(demo, tmp_path / "pack")
     acme = {**read_json(demo / "partners" / "acme.json"), "batching": BATCHING}
     (tmp_path / "pack" / "partners" / "acme.json").write_text(json.dumps(acme), encoding="utf-8")
-    suppliers = f"code,name,partner,status,edi\n4010,Acme Medical Supply,acme,approved,{standard}\n"
+    suppliers = (demo / "masterdata" / "supplier.csv").read_text(encoding="utf-8")
+    if standard == "edifact":
+        suppliers = "code,name,partner,status,edi\n4010,Acme Medical Supply,acme,approved,edifact\n"
     return workshop(
         simulators=read_json(demo / "pack.json")["simulators"], masterdata={"supplier": suppliers}, enabled=FLOWS,
         calendars={"hospital": {}},

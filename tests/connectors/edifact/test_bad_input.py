@@ -7,8 +7,10 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
+from connectors.edifact import codec as edifact
 from connectors.edifact.cli import group
 from tests.connectors.edifact.samples import HEAD, many_orders
+from tests.mappings.test_mappings import ROOT
 
 GOOD = many_orders(2)
 SECOND = GOOD.index(b"UNH+2+")
@@ -73,3 +75,13 @@ def test_a_file_that_is_cut_off_anywhere_never_passes() -> None:
 
         assert result.exit_code == 1, GOOD[:cut]
         assert not json.loads(result.stdout)["ok"]
+
+
+def test_messages_with_another_separator_are_told_so() -> None:
+    whole = (ROOT / "sample_payloads" / "edifact" / "orders.edi").read_text()
+    at = whole.index("UNH")
+
+    faults = edifact.faults(edifact.read((whole[:at] + whole[at:].replace("+", "|")).encode()))
+
+    told = [one.message for one in faults if one.code == "segment_outside_message"]
+    assert told[0].endswith("its elements look separated by '|', while UNA or UNB says '+'")
