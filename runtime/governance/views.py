@@ -145,7 +145,7 @@ def _steps_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     steps = []
     for place, name in enumerate(_STEPS):
         state = came.get(place, "passed") if place <= reached else "open"
-        if state == "open" and name == _FUNCTIONAL and row["overdue"]:
+        if state in ("open", "passed") and name == _FUNCTIONAL and row["overdue"]:
             state = "overdue"
         steps.append({"name": name, "state": state, "at": plain(row["sent_at"]) if place == 0 else None})
     return steps

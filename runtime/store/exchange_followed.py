@@ -156,10 +156,12 @@ _overdue = _its_expectations(_expectation.c.id).where(_expectation.c.state == wo
 _waits: ColumnElement[bool] = and_(
     _out.c.direction == word("out"), _out.c.state.in_([word(state) for state in WAITING])
 )
+#: The business answer came, and what its node expects before it did not.
+_passed: ColumnElement[bool] = and_(_out.c.direction == word("out"), _out.c.state == word("acknowledged"), _overdue)
 #: Whether what was sent is overdue: by its partner's profile, or by what its node expects.
-is_overdue: ColumnElement[bool] = and_(_waits, or_(_out.c.overdue_at.is_not(None), _overdue))
+is_overdue: ColumnElement[bool] = or_(and_(_waits, or_(_out.c.overdue_at.is_not(None), _overdue)), _passed)
 #: When the acknowledgement was, or is, due, while it is waited for.
-due_at = case((_waits, func.coalesce(_out.c.overdue_at, _out.c.due_at, _expected)), else_=_NOTHING)
+due_at = case((or_(_waits, _passed), func.coalesce(_out.c.overdue_at, _out.c.due_at, _expected)), else_=_NOTHING)
 _ALERTS = Statement(
     select(_exception.c.id)
     .join_from(_exception, _out, _exception.c.run == _out.c.run)

@@ -12,6 +12,7 @@ import pytest
 
 from connectors.sdk import BlobRef
 from connectors.sdk.exchange import Answer, Exchanged, Rules, SetEntry, SetVerdict
+from runtime.governance.views import interchange_view
 from runtime.model.run import EventRow, IntentRow, IntentState, Lease, RunState
 from runtime.store.exchange import AtNode
 from runtime.store.shared import SharedClientStore, SharedStore
@@ -595,6 +596,24 @@ def test_where_the_node_expects_the_answer_itself_the_ledger_alerts_nobody(ledge
     ledger.clock.forward(DAY)
     assert ledger.store.follow_up() == []
     assert [one.kind for one in ledger.mercy.exceptions().rows] == ["overdue"]
+
+
+def test_a_997_that_never_came_stays_overdue_behind_the_answer_of_the_business(ledger: Ledger) -> None:
+    """The ledger says what the exception of the expectation says."""
+    _, lease = ledger.writes(within=timedelta(hours=4))
+    ledger.delivers(lease, ledger.row()["content"], expectations=(expect("send", "acme/1", 3600.0),))
+    ledger.at(ledger.run()).received(
+        ledger.one("855", "000000007", SetEntry("855", "0001", "7", "PO-1", answers=("850", "PO-1"))), RULES
+    )
+    assert (ledger.row()["state"], ledger.row()["overdue"]) == ("acknowledged", False)
+
+    ledger.clock.forward(3600)
+    ledger.store.overdue()
+
+    [row] = ledger.mercy.interchanges.listed(overdue=True).rows
+    steps = interchange_view(row)["steps"]
+    assert [step["state"] for step in steps] == ["sent", "passed", "overdue", "acknowledged"]
+    assert row["due_at"] is not None
 
 
 def test_an_expectation_of_something_else_covers_nothing(ledger: Ledger) -> None:
