@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -14,7 +15,7 @@ from datetime import datetime
 from connectors.hl7.codec import Fault, Hl7Error, Message, is_acknowledgement, read
 from connectors.mllp import answers
 from connectors.mllp.answers import Verdict
-from connectors.mllp.framing import Deframer, Event, Frame, Junk, frame
+from connectors.mllp.framing import START, Deframer, Event, Frame, Junk, frame
 from connectors.mllp.settings import MllpSettings
 from connectors.mllp.tls import Tls
 from connectors.sdk import Accept, Arrival, Blobs, Log, Misconfigured, NotSent
@@ -23,6 +24,7 @@ CONTENT_TYPE = "application/hl7-v2"
 _PARTING = 5.0
 _PARTING_READS = 1_000
 _MAX_JUNK = 65_536
+_FULL_TOLD_EVERY = 60.0
 _SEE_CERTIFICATES = "see whether both sides speak TLS, and whose certificates each trusts"
 #: What an answer of the flow's own needs of MSH.
 _SENDER = {
@@ -75,6 +77,9 @@ class Listener:
         self._changed = threading.Condition()
         self._closing = self._drained = False
         self._conversations: set[Conversation] = set()
+        #: Those that never began a message, oldest first.
+        self._silent: dict[Conversation, None] = {}
+        self._full_told = -_FULL_TOLD_EVERY
         self._thread = threading.Thread(target=self._serve, name=f"mllp {self.address}", daemon=True)
         self._thread.start()
 
@@ -108,6 +113,7 @@ class Listener:
         """Called by a conversation at its end."""
         with self._changed:
             self._conversations.discard(conversation)
+            self._silent.pop(conversation, None)
             if self._drained and not self._conversations:
                 self.wake.close()
             self._changed.notify_all()
@@ -116,17 +122,52 @@ class Listener:
         with selectors.DefaultSelector() as selector:
             selector.register(self._server, selectors.EVENT_READ)
             selector.register(self.wake, selectors.EVENT_READ)
-            while self._has_room():
+            while not self._closing:
                 selector.select()
                 if not self._closing:
                     self._take()
 
-    def _has_room(self) -> bool:
+    def began(self, conversation: Conversation) -> bool:
+        """Called by a conversation as its first message starts; false where it had to give way just before."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closing or len(self._conversations) < self.settings.max_connections
-            )
-            return not self._closing
+            stays = conversation in self._silent
+            self._silent.pop(conversation, None)
+            return stays
+
+    def _admits(self, newcomer: Conversation) -> bool:
+        """Waits for room where all who are here have begun to talk; false where the listener closes meanwhile."""
+        with self._changed:
+            if not self._room():
+                self._make_room(newcomer)
+            self._changed.wait_for(lambda: self._closing or self._room())
+            if self._closing:
+                return False
+            self._conversations.add(newcomer)
+            self._silent[newcomer] = None
+            return True
+
+    def _room(self) -> bool:
+        return len(self._conversations) < self.settings.max_connections
+
+    def _make_room(self, newcomer: Conversation) -> None:
+        """The oldest silent one has had its chance; that of the address with most of them, to spare neighbours."""
+        silent = Counter(conversation.host for conversation in (*self._silent, newcomer))
+        self._tell_full(newcomer)
+        if self._silent:
+            leaves = max(self._silent, key=lambda conversation: silent[conversation.host])
+            del self._silent[leaves]
+            leaves.hang_up()
+
+    def _tell_full(self, newcomer: Conversation) -> None:
+        if time.monotonic() - self._full_told < _FULL_TOLD_EVERY:
+            return
+        self._full_told = time.monotonic()
+        host, most = Counter(conversation.host for conversation in self._conversations).most_common(1)[0]
+        self.log.warning(
+            "mllp.full", peer=newcomer.peer, connections=len(self._conversations), silent=len(self._silent),
+            most_from=host, most=most,
+            next_action="see why that address keeps so many connections, or raise max_connections",
+        )  # fmt: skip
 
     def _take(self) -> None:
         try:
@@ -139,9 +180,10 @@ class Listener:
             self.log.warning("mllp.refused", peer=peer, next_action="add it to allow, if it may connect")
             connected.close()
             return
-        conversation = Conversation(self, connected, peer)
-        with self._changed:
-            self._conversations.add(conversation)
+        conversation = Conversation(self, connected, peer, address[0])
+        if not self._admits(conversation):
+            connected.close()
+            return
         try:
             threading.Thread(target=conversation.run, name=f"mllp {peer}", daemon=True).start()
         except RuntimeError as error:
@@ -153,45 +195,61 @@ class Listener:
 class Conversation:
     """One connection: messages strictly in order, none read before the one before it is answered."""
 
-    def __init__(self, listener: Listener, connected: socket.socket, peer: str) -> None:
-        self.peer = peer
+    def __init__(self, listener: Listener, connected: socket.socket, peer: str, host: str) -> None:
+        self.peer, self.host = peer, host
         self._listener, self._socket = listener, connected
         self._settings, self._log = listener.settings, listener.log
         self._deframer = Deframer(listener.settings.max_message_bytes)
         self._junk = 0
         self._told = False
-        self._deadline = time.monotonic() + self._settings.idle.total_seconds()
+        self._began = self._hung_up = False
+        self._deadline = 0.0
 
     def run(self) -> None:
         """Ends when either side hangs up, time is up, or the listener closes."""
+        first = min(self._settings.first_within, self._settings.idle)
+        self._deadline = time.monotonic() + first.total_seconds()
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = self._secured(self._socket)
+            self._secure(first.total_seconds())
             with self._socket, selectors.DefaultSelector() as selector:
                 selector.register(self._socket, selectors.EVENT_READ)
                 selector.register(self._listener.wake, selectors.EVENT_READ)
                 while self._goes_on(selector):
                     pass
-        except ssl.SSLError as error:
-            self._log.warning("mllp.tls_refused", peer=self.peer, error=str(error), next_action=_SEE_CERTIFICATES)
         except OSError as error:
-            self._log.warning("mllp.connection_lost", peer=self.peer, error=str(error))
+            self._tell_lost(error)
         except Exception:  # noqa: BLE001 -- nobody is above this thread
             self._log.error("mllp.bug", peer=self.peer, exc_info=True)
         finally:
             self._socket.close()
             self._listener.finished(self)
 
-    def _secured(self, connected: socket.socket) -> socket.socket:
-        """After the handshake, for which the peer has as long as for a message."""
+    def _tell_lost(self, error: OSError) -> None:
+        if self._hung_up and not self._began:
+            return
+        if isinstance(error, ssl.SSLError):
+            self._log.warning("mllp.tls_refused", peer=self.peer, error=str(error), next_action=_SEE_CERTIFICATES)
+        else:
+            self._log.warning("mllp.connection_lost", peer=self.peer, error=str(error))
+
+    def _secure(self, limit: float) -> None:
+        """The handshake, in this connection's own thread; ``hang_up`` ends it, as the socket is ours before."""
         if self._listener.tls is None:
-            return connected
-        connected.settimeout(self._settings.frame_timeout.total_seconds())
-        return self._listener.tls.context().wrap_socket(connected, server_side=True)
+            return
+        self._socket.settimeout(min(limit, self._settings.frame_timeout.total_seconds()))
+        wrapped = self._listener.tls.context().wrap_socket(
+            self._socket, server_side=True, do_handshake_on_connect=False
+        )
+        self._socket = wrapped
+        if self._hung_up:
+            raise ConnectionAbortedError("hung up on before the handshake")
+        wrapped.do_handshake()
 
     def hang_up(self) -> None:
         """From another thread: ends the conversation where it stands."""
+        self._hung_up = True
         try:
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         except OSError as error:
@@ -204,7 +262,8 @@ class Conversation:
                 self._part(patience=0.0)
             return False
         if not ready or time.monotonic() >= self._deadline:
-            self._log.warning("mllp.time_is_up", peer=self.peer, inside_message=self._deframer.inside)
+            inside = self._deframer.inside
+            self._log.warning("mllp.time_is_up", peer=self.peer, inside_message=inside, silent=not self._began)
             return False
         try:
             self._socket.settimeout(0.0)
@@ -216,6 +275,10 @@ class Conversation:
         return bool(data) and self._take(data)
 
     def _take(self, data: bytes) -> bool:
+        if not self._began and START in data:
+            self._began = self._listener.began(self)
+            if not self._began:
+                return False
         was_inside, whole = self._deframer.inside, False
         for event in self._deframer.feed(data):
             whole = whole or isinstance(event, Frame)

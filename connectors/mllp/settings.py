@@ -74,7 +74,17 @@ class MllpSettings(Settings):
         examples=[10_000_000],
     )
     max_connections: int = Field(
-        default=100, ge=1, description="senders at the same time; further ones wait", examples=[100]
+        default=100,
+        ge=1,
+        description="senders at the same time; for a further one the oldest connection that never began a message "
+        "gives way, of the address with most of them; where there is none, it waits",
+        examples=[100],
+    )
+    first_within: Duration = Field(
+        default=timedelta(seconds=30),
+        description="longest time from connecting, TLS handshake included, to the start of the first message; "
+        "from then on `idle` counts",
+        examples=["30s"],
     )
     idle: Duration = Field(
         default=timedelta(days=1),
@@ -134,7 +144,7 @@ def doubts(settings: MllpSettings) -> Iterator[Problem]:
     if not listens and settings.acknowledgements:
         told = "acknowledgements that come on the sending connection itself are taken anyway"
         yield Problem(("acknowledgements",), told, "set it on the connection that listens for them")
-    for name in ("frame_timeout", "idle") if listens else ("answer_within",):
+    for name in ("frame_timeout", "idle", "first_within") if listens else ("answer_within",):
         if not getattr(settings, name):
             yield Problem((name,), "no message can be had in no time", 'give a duration, such as "30s"')
     if listens and settings.acknowledge == "delivered" and not settings.deliver_within:

@@ -51,6 +51,7 @@ def lint(folder: Path, settings: dict[str, Any], *flows: dict[str, Any]) -> list
         ({"allow": []}, "/settings/allow"),
         ({"charset": "UNICODE UTF-9"}, "/settings/charset"),
         ({"frame_timeout": "0s"}, "/settings/frame_timeout"),
+        ({"first_within": "0s"}, "/settings/first_within"),
         ({"acknowledge": "delivered", "deliver_within": "0s"}, "/settings/deliver_within"),
     ],
 )
