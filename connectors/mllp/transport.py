@@ -31,14 +31,15 @@ class Sender:
     """
 
     def __init__(self, host: str, port: int, timeout: float = 10.0, tls: ssl.SSLContext | None = None) -> None:
-        """Connects. Raises ``NotSent`` where nobody answers there, ``CredentialsRefused`` where one side does not
-        trust the other's certificate; ``timeout`` is in seconds."""
-        self._where, self._timeout = f"{host}:{port}", timeout
+        """Connects. Raises ``NotSent`` where nobody answers there or the TLS handshake is broken off,
+        ``CredentialsRefused`` where one side does not trust the other's certificate; ``timeout`` is in seconds."""
+        self._where, self._timeout, self._tls = f"{host}:{port}", timeout, tls is not None
+        self._heard = False
         try:
             self._socket = socket.create_connection((host, port), timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls is not None:
-                self._socket = tls.wrap_socket(self._socket, server_hostname=host)
+                self._socket = self._secured(tls, host)
         except ssl.SSLError as error:
             raise _not_trusted(self._where, error) from error
         except OSError as error:
@@ -47,6 +48,16 @@ class Sender:
             ) from error
         self._deframer = Deframer(_MAX_ANSWER)
         self._answers: list[bytes] = []
+
+    def _secured(self, tls: ssl.SSLContext, host: str) -> socket.socket:
+        """After the handshake; nothing was sent before it."""
+        try:
+            return tls.wrap_socket(self._socket, server_hostname=host)
+        except (ssl.SSLEOFError, ConnectionError) as error:
+            raise NotSent(
+                f"{self._where} closed the connection during the TLS handshake, nothing was sent: {error}",
+                next_action="ask there whether that port speaks TLS, and whether it wants a client certificate",
+            ) from error
 
     def exchange(self, message: bytes, aside: Aside = _nothing_aside) -> bytes:
         """Sends one message and returns the bytes of its first acknowledgement.
@@ -64,10 +75,24 @@ class Sender:
             self.close()
             if isinstance(error, ssl.SSLError) and "CERT" in (error.reason or ""):
                 raise _not_trusted(self._where, error) from error
-            raise OutcomeUnknown(
+            raise self._unacknowledged(error) from error
+
+    def _unacknowledged(self, error: OSError) -> OutcomeUnknown:
+        """A peer that hangs up before it ever said anything may not have understood us at all. It may as well have
+        stored the message and died, so the outcome stays unknown."""
+        if self._heard or not isinstance(error, ssl.SSLEOFError | ConnectionError):
+            return OutcomeUnknown(
                 f"{self._where} did not acknowledge the message: {error or 'time is up'}",
                 next_action="ask there whether it arrived, or send it again with the same MSH-10",
-            ) from error
+            )
+        when, doubt = "just after it was made", "speaks TLS"
+        if self._tls:
+            when, doubt = "just after the TLS handshake", "wants a client certificate, or another one"
+        return OutcomeUnknown(
+            f"{self._where} closed the connection {when}, without any answer: {error}",
+            next_action=f"ask there whether that port {doubt}: then nothing arrived; else ask whether the message "
+            "arrived, or send it again with the same MSH-10",
+        )
 
     def application_answer(self, message: bytes, within: float, aside: Aside = _nothing_aside) -> bytes | None:
         """The application acknowledgement that follows CA as a message of its own (HL7 v2.5.1, 2.9.3.2), by MSA-2;
@@ -123,6 +148,7 @@ class Sender:
     def _take(self, data: bytes) -> None:
         if not data:
             raise ConnectionResetError("the connection was closed before the answer")
+        self._heard = True
         for event in self._deframer.feed(data):
             if isinstance(event, Oversize):
                 raise ConnectionResetError("the answer is larger than 1 MB")

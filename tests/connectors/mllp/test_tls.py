@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from connectors.mllp.framing import frame
 from connectors.mllp.settings import MllpSettings
 from connectors.mllp.tls import Tls
 from connectors.mllp.transport import Sender, send
-from connectors.sdk import CredentialsRefused, Misconfigured, OutcomeUnknown
+from connectors.sdk import CredentialsRefused, Misconfigured, NotSent, OutcomeUnknown
 from tests.connectors.mllp.certificates import Authority
 from tests.connectors.mllp.peers import Door, listening, message
 from tests.harness import MemoryContext
@@ -146,6 +147,48 @@ def test_a_peer_that_never_ends_its_handshake_is_hung_up_on(hospital: Authority)
         socket.create_connection((host, port), 30) as silent,
     ):
         assert silent.recv(1) == b""
+
+
+def hanging_up(server: socket.socket, context: ssl.SSLContext | None) -> threading.Thread:
+    """Takes one connection and closes it: after the handshake by ``context``, or as soon as its peer begins one."""
+
+    def serve() -> None:
+        connected, _ = server.accept()
+        with connected:
+            if context is None:
+                connected.recv(65536)
+            else:
+                with context.wrap_socket(connected, server_side=True) as wrapped:
+                    wrapped.recv(1)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+def test_a_hang_up_during_the_handshake_is_not_sent_and_says_what_to_ask() -> None:
+    """Not a byte of the message had gone."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = hanging_up(server, None)
+        with pytest.raises(NotSent, match="during the TLS handshake, nothing was sent") as raised:
+            send("127.0.0.1", server.getsockname()[1], message(), tls=ssl.create_default_context())
+        thread.join()
+
+    assert "speaks TLS" in raised.value.next_action
+    assert "client certificate" in raised.value.next_action
+
+
+def test_a_hang_up_just_after_the_handshake_asks_for_certificates_and_stays_unknown(hospital: Authority) -> None:
+    """TLS 1.3 refuses a client only then; or it had read the message and died."""
+    context = Tls(MllpSettings(port=1, tls=True, certificate=hospital.certificate("lab")), "server").context()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = hanging_up(server, context)
+        with pytest.raises(OutcomeUnknown, match="just after the TLS handshake") as raised:
+            send("127.0.0.1", server.getsockname()[1], message(), tls=client(hospital.path))
+        thread.join()
+
+    assert "wants a client certificate" in raised.value.next_action
 
 
 def _listen(settings: MllpSettings) -> object:

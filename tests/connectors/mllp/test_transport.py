@@ -47,9 +47,24 @@ def test_a_hang_up_before_the_answer_is_an_unknown_outcome(server: socket.socket
     """The message may have been stored."""
     thread = answering(server, b"")
 
-    with pytest.raises(OutcomeUnknown, match="closed before the answer"):
+    with pytest.raises(OutcomeUnknown, match="closed before the answer") as raised:
         send("127.0.0.1", server.getsockname()[1], message())
     thread.join()
+
+    assert "whether that port speaks TLS" in raised.value.next_action
+
+
+def test_who_hangs_up_after_it_has_answered_speaks_what_we_speak(server: socket.socket) -> None:
+    """TLS is no question then."""
+    thread = answering(server, frame(b"MSH|^~\\&|||||2026||ACK|1|P|2.5.1\rMSA|AA|C1\r"))
+
+    with Sender("127.0.0.1", server.getsockname()[1]) as sender:
+        sender.exchange(message("C1"))
+        thread.join()
+        with pytest.raises(OutcomeUnknown, match="did not acknowledge") as raised:
+            sender.exchange(message("C2"))
+
+    assert "TLS" not in raised.value.next_action
 
 
 def test_silence_is_an_unknown_outcome_and_closes_the_connection(server: socket.socket) -> None:
