@@ -15,6 +15,8 @@ from connectors.mllp.framing import Deframer, Frame, Oversize, frame
 from connectors.sdk import CredentialsRefused, NotSent, OutcomeUnknown
 
 _MAX_ANSWER = 1_000_000
+#: Alerts of a peer that did not let us in: it has read nothing (RFC 8446, 6.2).
+_ABOUT_CERTIFICATES = ("CERT", "UNKNOWN_CA")
 #: Takes an answer to another message away and says so.
 Aside = Callable[[bytes], bool]
 
@@ -73,7 +75,9 @@ class Sender:
             return self._answer_to(message, self._timeout, aside)
         except OSError as error:
             self.close()
-            if isinstance(error, ssl.SSLError) and "CERT" in (error.reason or ""):
+            if isinstance(error, ssl.SSLError) and any(
+                word in (error.reason or "") for word in _ABOUT_CERTIFICATES
+            ):
                 raise _not_trusted(self._where, error) from error
             raise self._unacknowledged(error) from error
 

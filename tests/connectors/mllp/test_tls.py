@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,32 @@ def test_a_hang_up_just_after_the_handshake_asks_for_certificates_and_stays_unkn
         thread.join()
 
     assert "wants a client certificate" in raised.value.next_action
+
+
+def test_a_certificate_refused_after_the_handshake_is_credentials_refused(
+    hospital: Authority, stranger: Authority
+) -> None:
+    """The alert of TLS 1.3 says that the peer has read nothing."""
+    ours = MllpSettings(port=1, tls=True, certificate=hospital.certificate("lab"), authorities=hospital.path)
+
+    def refuse() -> None:
+        connected, _ = server.accept()
+        context = Tls(ours, "server").context()
+        with context.wrap_socket(connected, server_side=True, do_handshake_on_connect=False) as wrapped:
+            with suppress(ssl.SSLError):
+                wrapped.do_handshake()
+            while socket.socket.recv(wrapped, 65536):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        with pytest.raises(CredentialsRefused, match="UNKNOWN_CA"):
+            send(
+                "127.0.0.1", server.getsockname()[1], message(), 30,
+                client(hospital.path, stranger.certificate("somebody")),
+            )  # fmt: skip
+        thread.join()
 
 
 def _listen(settings: MllpSettings) -> object:
