@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from connectors.hl7.connector import ReadMessage, ReadParameters
+from connectors.hl7.names import STANDARD
+from connectors.hl7.patient import FIELDS, ONLY, PASSES, about_a_patient, always_withheld
 from connectors.sdk import Misconfigured
 from tests.connectors.hl7.corpus import public_files, sample
 from tests.harness import MemoryContext
@@ -134,3 +136,111 @@ def test_no_public_message_lets_its_patient_through() -> None:
         assert not [name for name in names if name in text], path.name
         tried += 1
     assert tried > 5
+
+
+REST = "Springfield^IL|US|555-0100|||M|||ACC-77|990017\r"
+HIDDEN = {
+    "a line feed inside PID-11": "PID|1||990017||Sample^Invented||19500101|F|||1 Sample Way\n" + REST,
+    "a line feed before three letters": "PID|1||990017||Sample\nLEE|ACC-77|19500101\r",
+    "a blank before PID": " PID|1||990017||Sample^Invented\r",
+    "a tab before PID": "\tPID|1||990017||Sample^Invented\r",
+    "small letters": "  pid|1||990017||Sample^Invented\r",
+    "mixed case": "Pid|1||990017||Sample^Invented\r",
+    "a name and no separator": "PID^1^990017^Sample\r",
+    "ADD after PID": "PID|1||990017\rADD|Sample^Invented\r",
+    "ADD twice": "PID|1||990017\rADD|Sample\rADD|ACC-77\r",
+    "ADD after a stay": "PV1|1|I|OR1\rADD|VISIT-4711\r",
+    "ADD after a withheld field": "FT1|1|T1||20261124||CG|ITM\rADD|C50.9\r",
+    "PIX": "PIX|990017|Sample\r",
+    "FAM": "FAM|1|Sample^Next\r",
+    "QRD-8": "QRD|20261124|R|I|Q1|||1^RD|990017^Sample^Invented|DEM\r",
+    "QPD-3": "QPD|Q22^Find|Q1|@PID.3.1^990017~@PID.5.1^Sample\r",
+    "CSR-4": "CSR|ST-1||MERCY|990017^Sample\r",
+    "OBR-13 and OBR-31": "OBR|1|||LAB|||||||||Sample has needles" + "|" * 18 + "C50.9\r",
+    "PEO": "PEO|1|2|3|4|5|1 Sample Way\r",
+    "PCR": "PCR|1||||||Sample\r",
+    "PES": "PES|MERCY|Sample\r",
+    "TXA": "TXA|1|CN|TX|20261124|||||||||||||||||Sample^Invented\r",
+    "a person of a participation": "PRT|1|AD||PAT|990017^Sample^Invented\r",
+    "words of an answer": "MSA|AE|C0|Sample is unknown\rERR||PID^1|204^Sample|E||||Sample is unknown\r",
+}
+
+
+@pytest.mark.parametrize("lines", HIDDEN.values(), ids=HIDDEN)
+def test_lines_that_no_table_of_persons_foresees_are_withheld_too(lines: str) -> None:
+    """Whatever is not known to be needed: values, and what stands where a name should."""
+    view = read(MSH + lines + "RQD|1|ITM-1\r")
+
+    assert not [word for word in (*PHI, "LEE") if word in json.dumps(view)]
+    assert fields(view, "RQD") == {"1.1": "1", "2.1": "ITM-1"}
+
+
+def test_a_line_that_is_no_segment_stays_in_its_place_without_a_name() -> None:
+    """Its first characters may be a name; two of them are told apart by their occurrence."""
+    view = read(MSH + "PID|1\nLEE|Sample\r pid|990017\rEVN|P03\r")
+
+    assert [(one["id"], one["occurrence"]) for one in view["segments"]] == [
+        ("MSH", 0), ("PID", 0), ("?", 0), ("?", 1), ("EVN", 0),
+    ]  # fmt: skip
+    assert view["withheld"] == ["PID", "?"]
+
+
+@pytest.mark.parametrize("line", [" PID|1\r", "pid|1\r", "PIX|1\r", "QRD|1\r", "MRG|1\r", "PV1|1\r", "Way^Town\r"])
+def test_notes_are_withheld_where_a_patient_may_be_named(line: str) -> None:
+    """In whatever way, and before the line too; those of an order's details stay."""
+    view = read(MSH + "NTE|1||afraid of needles\r" + line + "ORC|NW\rRQD|1\rNTE|1||size M\r")
+
+    notes = [segment["fields"] for segment in view["segments"] if segment["id"] == "NTE"]
+    assert notes == [{}, {"1.1": "1", "3.1": "size M"}]
+
+
+@pytest.mark.parametrize("line", ["SFT|Vendor|1\r", "ZST|PAR\r", "   \r", "ADD|more\r"])
+def test_notes_stay_where_nothing_names_a_patient(line: str) -> None:
+    view = read(MSH + "NTE|1||deliver before noon\rORC|NW\r" + line + "RQD|1\r")
+
+    assert fields(view, "NTE")["3.1"] == "deliver before noon"
+
+
+def test_a_continuation_follows_what_it_continues() -> None:
+    """Of an order it stays, and so does that of a note which stays."""
+    view = read(MSH + "RQD|1\rADD|ITM-1\rNTE|1||size\rADD|M\r")
+
+    assert [one["fields"] for one in view["segments"] if one["id"] == "ADD"] == [{"1.1": "ITM-1"}, {"1.1": "M"}]
+
+
+@pytest.mark.parametrize("name", sorted((STANDARD - {"MSH", "FHS", "BHS"}) | {"PIX", "FAM", "Q9Q", "ZPI"}))
+def test_every_segment_that_is_not_needed_is_withheld_whole(name: str) -> None:
+    """Each name of the standard's tables, of no version, and of the sender's own. Kept, it is shown."""
+    line = f"{name}|" + "|".join(f"Sample~Next^Invented&990017 {n}" for n in range(60)) + "\r"
+    before = "PID|1\r" if name in ("NTE", "ADD") else ""
+    view = read(MSH + before + line)
+    shown = {int(place.partition(".")[0].partition("[")[0]) for place in view["segments"][-1]["fields"]}
+
+    if name not in PASSES:
+        assert shown == ONLY.get(name, set())
+        assert about_a_patient([name]) or name in ONLY or name[0] == "Z" or name in (
+            "SFT", "UAC", "DSC", "FTS", "BTS", "NTE", "ADD",
+        )  # fmt: skip
+    else:
+        assert shown == set(range(1, 61)) - FIELDS.get(name, set())
+    kept = read(MSH + before + line, mercy=profile((f"{name}-60", "agreed with the privacy office")))
+    assert kept["segments"][-1]["fields"]["60.1"] == "Sample"
+    assert kept["segments"][-1]["id"] == name
+
+
+def test_the_names_are_those_of_all_tables() -> None:
+    """Of every version that hl7apy knows."""
+    from hl7apy import SUPPORTED_LIBRARIES, load_library
+
+    names = {name for version in SUPPORTED_LIBRARIES for name in load_library(version).SEGMENTS}
+
+    assert names - {"ANYHL7SEGMENT"} == STANDARD
+
+
+@pytest.mark.parametrize(
+    ("place", "hidden"),
+    [("PIX-3", True), ("OBR-13", True), ("PRT-5", True), ("PRT-10", False), ("RQD-3", False), ("NTE-3", False)],
+)
+def test_what_is_never_shown_is_known_before_a_message_comes(place: str, hidden: bool) -> None:
+    assert always_withheld(place, ()) is hidden
+    assert always_withheld(place, (place,)) is False

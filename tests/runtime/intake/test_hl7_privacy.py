@@ -84,6 +84,42 @@ def test_no_file_of_the_data_folder_says_who_the_patient_is(
     assert sorted(kept) == sorted(messages)
 
 
+FOUND = (
+    b"PID|1||990017||Sample^Invented||19500101|F|||1 Sample Way\nInvented^IL|US|V-20261124-01||||990017\r",
+    b"PID|1||990017||Sample\nSample Way|V-20261124-01\r",
+    b" PID|1||990017||Sample^Invented\r",
+    b"\tPID|1||990017||Sample^Invented\r",
+    b"pid|1||990017||Sample^Invented\r",
+    b"PID|1\rADD|990017^Invented\r",
+    b"PIX|990017|Invented\r",
+    b"FAM|1|Invented^Next\r",
+    b"QRD|20261124|R|I|Q1|||1^RD|990017^Sample^Invented|DEM\r",
+    b"OBR|1|||LAB|||||||||anxious" + b"|" * 18 + b"M17.11\r",
+    b"TXA|1|CN|TX|20261124|||||||||||||||||Invented\r",
+    b"Invented Sample lives at 1 Sample Way\r",
+)
+
+
+def test_identity_that_stands_where_nobody_expects_it_is_in_the_sealed_bytes_alone(
+    hospital: Workshop, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Cut lines, segments by another name, unknown ones; each after a head with a note about the patient."""
+    head, _, rest = sample("oms_o05_one_line.hl7").partition(b"\r")
+    messages = [
+        head.replace(b"WARD0001", b"F%d" % number) + b"\rNTE|1||about the patient\r" + found
+        + rest.replace(b"WR-2026-0417", b"WR-%d" % number)
+        for number, found in enumerate(FOUND)
+    ]  # fmt: skip
+
+    answers = send(hospital, *messages)
+    hospital.drain()
+
+    assert all("MSA|AA|" in answer for answer in answers), answers
+    assert len(hospital.store.runs(flow="hospital_feed").rows) == len(FOUND)
+    told = everything(hospital.settings.data) + "".join(answers).encode() + "".join(capfd.readouterr()).encode()
+    assert not [word for word in PATIENT if word in told]
+
+
 def test_a_message_that_cannot_be_taken_says_nothing_of_its_patient_either(hospital: Workshop) -> None:
     """The exception names kind and place; its bytes are sealed."""
     broken = sample("oms_o05_with_patient.hl7").replace(b"ORC|NW|", b"ORC|CA|")
