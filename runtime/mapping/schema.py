@@ -23,6 +23,10 @@ _FOLDERS = (
     Path(__file__).parents[1] / "base" / "mappings" / "canonical",
 )
 _EXCERPT = 80
+#: Rules whose message is clear only with their number.
+_LIMITS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+#: Rules (``false`` is none by name) whose message quotes values at its end.
+_QUOTING = (None, "items", "unevaluatedItems")
 
 
 class SchemaProblem(MappingError):
@@ -31,8 +35,9 @@ class SchemaProblem(MappingError):
 
 @dataclass(frozen=True)
 class Violation:
-    """``pointer`` is an RFC 6901 JSON pointer into the document, also to a field that is missing; ``excerpt`` is
-    the value there, or the object that lacks the field, cut short."""
+    """``pointer`` is an RFC 6901 JSON pointer into the document, also to a field that is missing; ``message``
+    names the rule and no value, because it goes into errors; ``excerpt`` is the value there, or the object that
+    lacks the field, cut short."""
 
     pointer: str
     message: str
@@ -130,7 +135,7 @@ def _violation(error: ValidationError) -> Violation:
     steps = [str(step).replace("~", "~0").replace("/", "~1") for step in path]
     excerpt = json.dumps(error.instance, ensure_ascii=False, default=str)
     wanted = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
-    message = f"{_shortened(error)}{f' (expected: {wanted})' if wanted and error.validator == 'pattern' else ''}"
+    message = f"{_rule(error)}{f' (expected: {wanted})' if wanted and error.validator == 'pattern' else ''}"
     cut = excerpt if len(excerpt) <= _EXCERPT else excerpt[: _EXCERPT - 1] + "…"
     return Violation("".join(f"/{step}" for step in steps), message, cut)
 
@@ -140,9 +145,12 @@ def _absent(error: ValidationError) -> list[str]:
     return [error.message.split("'")[1]] if error.validator == "required" else []
 
 
-def _shortened(error: ValidationError) -> str:
-    """jsonschema's messages begin with the whole value, which may be a document."""
+def _rule(error: ValidationError) -> str:
+    """jsonschema's messages quote the value, which may be a whole document, or say who a patient is."""
     whole = repr(error.instance)
-    if len(whole) <= _EXCERPT or not error.message.startswith(whole):
+    if error.validator in _QUOTING:
+        return "nothing may stand here" if error.validator is None else "there are more items than there may be"
+    if not error.message.startswith(whole):
         return error.message
-    return whole[: _EXCERPT - 1] + "…" + error.message[len(whole) :]
+    limit = f" ({error.validator} {error.validator_value})" if error.validator in _LIMITS else ""
+    return f"the value{error.message[len(whole) :]}{limit}"

@@ -68,6 +68,31 @@ def test_pointers_are_escaped_and_long_values_cut() -> None:
     assert len(violation.message) < 150
 
 
+@pytest.mark.parametrize(
+    ("schema", "value", "message"),
+    [
+        ({"maxLength": 3}, "990017", "the value is too long (maxLength 3)"),
+        ({"minLength": 9}, "990017", "the value is too short (minLength 9)"),
+        ({"enum": ["BX", "EA"]}, "990017", "the value is not one of ['BX', 'EA']"),
+        ({"const": "BX"}, "990017", "'BX' was expected"),
+        ({"type": "integer"}, "990017", "the value is not of type 'integer'"),
+        ({"format": "date"}, "990017", "the value is not a 'date'"),
+        ({"pattern": "^[A-Z]$", "description": "a letter"}, "990017",
+         "the value does not match '^[A-Z]$' (expected: a letter)"),
+        ({"maximum": 3}, 990017, "the value is greater than the maximum of 3"),
+        ({"maxItems": 1}, ["990017", "b"], "the value is too long (maxItems 1)"),
+        ({"uniqueItems": True}, ["990017", "990017"], "the value has non-unique elements"),
+        ({"prefixItems": [True], "items": False}, ["a", "990017"], "there are more items than there may be"),
+        ({"prefixItems": [True], "unevaluatedItems": False}, ["a", "990017"],
+         "there are more items than there may be"),
+        ({"properties": {"a": False}}, {"a": "990017"}, "nothing may stand here"),
+    ],
+)  # fmt: skip
+def test_a_message_names_the_rule_and_not_the_value(schema: Any, value: Any, message: str) -> None:
+    """It goes into exceptions and answers, and the value may be a patient's."""
+    assert [violation.message for violation in Schemas({}).validate(schema, value)] == [message]
+
+
 def test_violations_come_in_the_order_of_the_document() -> None:
     schema = {"items": {"type": "string"}}
 
