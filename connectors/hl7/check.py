@@ -69,7 +69,7 @@ def strictly(message: Message) -> Message:
         raise Hl7Error(
             f"{finding.message} (and {len(findings) - 1} more)" if len(findings) > 1 else finding.message,
             field=finding.where,
-            code=finding.code or "207",
+            code=finding.code or "102",
             next_action="have the sender correct it, or let the channel be less strict",
         )
     return message

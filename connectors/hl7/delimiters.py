@@ -38,6 +38,7 @@ def declared(text: str) -> Delimiters:
     if not text.startswith(HEADERS):
         raise Hl7Error(
             "the message does not begin with an MSH, FHS or BHS segment",
+            code="100",
             next_action="send a message that begins with MSH and its delimiters, such as MSH|^~\\&",
         )
     line = _LINE_END.split(text, maxsplit=1)[0]

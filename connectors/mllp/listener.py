@@ -370,7 +370,7 @@ class Conversation:
             message: Message | None = _single(beginning, self._settings.charset)
         except Hl7Error:
             message = None
-        return self._answer(message, Verdict("AR", Fault("207", "", text)))
+        return self._answer(message, Verdict("AR", Fault("102", "", text)))
 
     def _answer(self, message: Message | None, verdict: Verdict) -> list[bytes]:
         return answers.answer(message, verdict, self._listener.now(), self._told)

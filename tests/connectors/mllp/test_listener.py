@@ -233,12 +233,13 @@ def test_an_acknowledgement_is_neither_stored_nor_acknowledged() -> None:
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
-        (sample("without_msh.hl7"), "207"),
-        (b"", "207"),
-        (b"\x00\xff" * 20, "207"),
+        (sample("without_msh.hl7"), "100"),
+        (b"", "100"),
+        (b"\x00\xff" * 20, "100"),
+        (b"MSH|^^^|no message\r", "102"),
         (b"BHS|^~\\&|W\r" + message(), "200"),
     ],
-    ids=["no MSH", "nothing", "noise", "batch"],
+    ids=["no MSH", "nothing", "noise", "delimiters", "batch"],
 )
 def test_what_cannot_be_read_is_answered_ar_and_the_connection_goes_on(raw: bytes, code: str) -> None:
     """Nothing is stored; the neighbour is not disturbed."""
@@ -333,6 +334,7 @@ def test_a_message_over_the_limit_is_answered_ar_then_the_connection_is_closed()
 
     assert (reply.code, reply.control_id) == ("AR", "LARGE")
     assert "larger than 10000 bytes" in reply.text
+    assert reply.error == "102"
     assert len(door.arrivals) == 1
 
 
