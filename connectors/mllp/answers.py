@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ from connectors.sdk import BlobRef, Blobs, NotSent, Receipt
 _ENHANCED: dict[Code, Code] = {"AA": "CA", "AE": "CE", "AR": "CR"}
 #: Table 0155: the second letters of the answers that are wanted always, on error, on success.
 _WANTED = {"AL": "AER", "ER": "ER", "SU": "A"}
+
+_HL7_PLACE = re.compile(r"[A-Z][A-Z0-9]{2}(?:$|[-\[])")
 
 
 @dataclass(frozen=True)
@@ -123,14 +126,15 @@ def for_receipt(receipt: Receipt, policy: str) -> Verdict:
         return Verdict("AR", Fault("207", "", "stored, not delivered yet: send it again to hear more", told), True)
     if receipt.ended == "failed":
         told = f"run {receipt.run}: a person sees to it"
-        return Verdict("AE", Fault("207", "", "stored, but it could not be delivered", told), True)
+        problem = receipt.problem or {}
+        fault = Fault(_condition(problem), _place(problem), "stored, but it could not be delivered", told)
+        return Verdict("AE", fault, True)
     if receipt.state != "excepted" or policy == "stored":
         return Verdict("AA", stored=True)
     problem = receipt.problem or {}
-    location = str(problem.get("field", ""))
     fault = Fault(
         code=_condition(problem),
-        location=location if "-" in location else "",
+        location=_place(problem),
         message=_short(problem.get("title")) or "stored, but it cannot be processed",
         diagnostic=_short(problem.get("detail")),
     )
@@ -165,8 +169,17 @@ def _written(body: object, blobs: Blobs) -> bytes | None:
 
 
 def _condition(problem: Mapping[str, Any]) -> str:
+    """A code of table 0357, or what it is where a document does not meet its schema: 101 or 102."""
     code = str(problem.get("code", ""))
+    if problem.get("kind") == "invalid_document" and code:
+        return "101" if code == "required" else "102"
     return code if code in TABLE_0357 and code != "0" else "207"
+
+
+def _place(problem: Mapping[str, Any]) -> str:
+    """The field where it is a place of HL7 (``RQD``, ``MSH-9``), no pointer into a document."""
+    place = str(problem.get("field", ""))
+    return place if _HL7_PLACE.match(place) else ""
 
 
 def _short(text: object) -> str:

@@ -81,7 +81,7 @@ class MllpSettings(Settings):
         examples=[100],
     )
     first_within: Duration = Field(
-        default=timedelta(seconds=30),
+        default=timedelta(minutes=10),
         description="longest time from connecting, TLS handshake included, to the start of the first message; "
         "from then on `idle` counts",
         examples=["30s"],

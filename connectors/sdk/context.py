@@ -127,7 +127,8 @@ class Receipt:
 
     Whoever asked with ``reply_within`` is told what the run came to, for a duplicate the first one: ``ended`` is
     done, failed (a person sees to it), or open where time was up; ``reply`` what a ``respond`` node said,
-    ``{"status", "body"}``.
+    ``{"status", "body"}``. ``problem`` of an exception has its ``kind``, ``field`` and ``code`` (the reader's, the
+    flow's or the rule of the schema), of what is excepted ``title`` and ``detail`` too.
     """
 
     state: Literal["accepted", "duplicate", "excepted"]

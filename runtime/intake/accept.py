@@ -36,12 +36,12 @@ class NotTaken(Exception):
     """The message cannot be taken as it is; nothing of it counts as accepted.
 
     ``status`` is the HTTP status that says so, ``title`` and ``detail`` go into a problem document (RFC 9457),
-    ``violations`` name the fields.
+    ``violations`` name the fields, ``code`` is that of whoever read it, else the rule of the schema that it breaks.
     """
 
     def __init__(
         self, status: int, title: str, detail: str, *, kind: str, violations: list[Violation] | None = None,
-        field: str = "", run: str | None = None,
+        field: str = "", run: str | None = None, code: str = "",
     ) -> None:  # fmt: skip
         super().__init__(f"{title}: {detail}")
         self.status = status
@@ -51,6 +51,7 @@ class NotTaken(Exception):
         self.violations = violations or []
         self.field = field
         self.run = run
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Intake:
         except ConnectorError as error:
             raise NotTaken(
                 400, "The message cannot be read", error.message,
-                kind="unreadable", field=getattr(error, "field", ""),
+                kind="unreadable", field=getattr(error, "field", ""), code=error.code,
             ) from error  # fmt: skip
         except StoreError:
             raise
@@ -192,7 +193,7 @@ class Intake:
         except NotAccepted as error:
             raise NotTaken(
                 422, "The document does not meet its schema", error.message,
-                kind=error.kind, violations=error.violations, field=error.field,
+                kind=error.kind, violations=error.violations, field=error.field, code=error.violations[0].rule,
             ) from error  # fmt: skip
         except NotIdentified as error:
             raise NotTaken(
@@ -226,7 +227,7 @@ class Intake:
         )  # fmt: skip
         log.warning("message.excepted", client=self.client.id, flow=flow, kind=refused.kind, exception=id)
         told = {"title": refused.title, "detail": refused.field or f"exception {id}", "field": refused.field}
-        return Receipt("excepted", None, {**told, "kind": refused.kind, "exception": id})
+        return Receipt("excepted", None, {**told, "kind": refused.kind, "code": refused.code, "exception": id})
 
 
 def _broke(error: Exception) -> NotTaken:

@@ -51,6 +51,7 @@ class Waiting:
 
     def _looked(self, created: Created, state: RunState) -> Receipt:
         reply, pause = None, _FIRST_LOOK
+        problem: Mapping[str, Any] | None = None
         while True:
             try:
                 row = self._store.run(created.run)
@@ -60,19 +61,34 @@ class Waiting:
                 return _told(created, state, None)
             except Unavailable:
                 """It is on disk: whoever asks again may hear what became of it."""
+            if reply is None and state is RunState.EXCEPTION:
+                problem = self._problem(created.run)
             if reply is not None or state in FINISHED or state in _FAILED:
-                return _told(created, state, reply)
+                return _told(created, state, reply, problem)
             left = self._deadline - time.monotonic()
             if left <= 0:
                 return _told(created, state, None)
             _never.wait(min(pause, left))
             pause = min(2 * pause, _LONGEST_LOOK)
 
+    def _problem(self, run: str) -> Mapping[str, Any] | None:
+        """Kind, field and code of the run's last exception; its message may repeat the document's values."""
+        try:
+            found = self._store.story(run).exceptions
+        except (NotFound, Unavailable):
+            return None
+        if not found:
+            return None
+        return {"kind": found[-1].kind, "field": found[-1].field, "code": str(found[-1].details.get("code", ""))}
 
-def _told(created: Created, state: RunState, reply: Mapping[str, Any] | None) -> Receipt:
+
+def _told(
+    created: Created, state: RunState, reply: Mapping[str, Any] | None, problem: Mapping[str, Any] | None = None
+) -> Receipt:
     return Receipt(
-        "duplicate" if created.duplicate else "accepted", created.run, ended=_ended(state, reply), reply=reply
-    )
+        "duplicate" if created.duplicate else "accepted", created.run, problem,
+        ended=_ended(state, reply), reply=reply,
+    )  # fmt: skip
 
 
 def _ended(state: RunState, reply: Mapping[str, Any] | None) -> Literal["done", "failed", "open"]:

@@ -37,11 +37,12 @@ class SchemaProblem(MappingError):
 class Violation:
     """``pointer`` is an RFC 6901 JSON pointer into the document, also to a field that is missing; ``message``
     names the rule and no value, because it goes into errors; ``excerpt`` is the value there, or the object that
-    lacks the field, cut short."""
+    lacks the field, cut short; ``rule`` the keyword of JSON Schema that it breaks, such as ``required``."""
 
     pointer: str
     message: str
     excerpt: str
+    rule: str = ""
 
 
 class Schemas:
@@ -137,7 +138,7 @@ def _violation(error: ValidationError) -> Violation:
     wanted = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
     message = f"{_rule(error)}{f' (expected: {wanted})' if wanted and error.validator == 'pattern' else ''}"
     cut = excerpt if len(excerpt) <= _EXCERPT else excerpt[: _EXCERPT - 1] + "…"
-    return Violation("".join(f"/{step}" for step in steps), message, cut)
+    return Violation("".join(f"/{step}" for step in steps), message, cut, str(error.validator))
 
 
 def _absent(error: ValidationError) -> list[str]:

@@ -83,18 +83,26 @@ def test_without_its_profile_a_quantity_in_another_place_is_no_quantity(engine: 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
-    ("type", "kind"),
-    [("ADT^A08", "ignored"), ("SIU^S26", "ignored"), ("ORM^O01", "ignored"), ("ORU^R01", "unexpected")],
+    ("type", "kind", "refused"),
+    [
+        ("ADT^A08", "ignored", None),
+        ("SIU^S26", "ignored", None),
+        ("ORM^O01", "ignored", None),
+        ("ORU^R01", "unexpected", ("200", "MSH-9")),
+        ("OMS^O05", "unexpected", ("100", "RQD")),
+    ],
 )
 def test_what_supply_has_no_use_for_is_ignored_and_what_nobody_expects_is_told(
-    type: str, kind: str, engine: str
+    type: str, kind: str, refused: tuple[str, str] | None, engine: str
 ) -> None:
-    """A feed carries more than it was asked for; an order without RQD is a laboratory's."""
+    """A feed carries more than it was asked for; an ORM without RQD is a laboratory's."""
     raw = f"MSH|^~\\&|X|MERCY|||20261124||{type}|C1|P|2.5.1\rPID|1||990017\r".encode()
 
     made = MAPPINGS.apply("hl7_to_canonical", seen(raw), engine)
 
+    refusal = made.pop("refusal", None)
     assert made == {"kind": kind, "message_type": type, "control_id": "C1", "identity": "X/MERCY/C1"}
+    assert (refusal and (refusal["code"], refusal["field"])) == refused
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -95,3 +95,36 @@ def test_what_cannot_be_taken_is_answered_ae_with_an_err(hospital: Workshop, nam
     said = read(answer.encode())
     assert (said.get("MSH-9"), said.get("MSA-1")) == ("ACK", "AE")
     assert [segment.id for segment in said.segments] == ["MSH", "MSA", "ERR"]
+
+
+UNREAD = {
+    "unit missing": ("orm_o01_requisition", b"", b"", "101"),
+    "quantity no number": ("oms_o05_one_line", b"|4|BX", b"|four|BX", "102"),
+    "cost centre missing": ("oms_o05_one_line", b"|CC-WARD3", b"|", "101"),
+    "no RQD": ("oms_o05_one_line", b"\rRQD|", b"\rZZQ|", "100"),
+    "two messages in one frame": ("oms_o05_one_line", b"\rRQD|", b"\rMSH|^~\\&|W\rRQD|", "100"),
+    "nobody takes it": ("oms_o05_one_line", b"OMS^O05^OMS_O05", b"RDE^O11^RDE_O11", "200"),
+}
+
+
+@pytest.mark.parametrize(("name", "old", "new", "code"), UNREAD.values(), ids=UNREAD)
+def test_what_does_not_meet_its_schema_is_answered_ae_and_no_order_is_said_to_be_ok(
+    workshop: Open, name: str, old: bytes, new: bytes, code: str
+) -> None:
+    """Of a ward without a feed profile too. A person sees an exception; sent again, the answer is the same."""
+    hospital = workshop(
+        shipped("hospital_feed"), ORDERS, *map(shipped, SHIPPED),
+        connections={"hospital_mllp": {"type": "mllp", "settings": SETTINGS}},
+    )  # fmt: skip
+    raw = sample(f"{name}.hl7")
+    assert old in raw
+
+    answers = [read(answer.encode()) for answer in send(hospital, *[raw.replace(old, new)] * 2)]
+
+    hospital.drain()
+    for said in answers:
+        assert (said.get("MSH-9"), said.get("MSA-1"), said.get("ORC-1")) == ("ACK", "AE", None)
+        assert code in (said.get("ERR-3"), said.get("ERR-1.4.1"))
+    (exception,) = hospital.store.exceptions().rows
+    assert exception.owner == "supply_chain"
+    assert hospital.store.runs(flow="hl7_document").rows == []
