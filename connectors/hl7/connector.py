@@ -37,7 +37,10 @@ class ReadParameters(Parameters):
 
 
 class SegmentOutput(Output):
-    id: str = Field(description="Name of the segment, also of Z ones; ? for a line that begins with no known name.", examples=["RQD"])
+    id: str = Field(
+        description="Name of the segment, also of Z ones; ? for a line that begins with no known name.",
+        examples=["RQD"],
+    )
     occurrence: int = Field(description="0 for the first segment of this name.", examples=[0])
     group: int = Field(description="0 in the head, then counted by the segment that opens a group.", examples=[1])
     fields: dict[str, str | None] = Field(

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from connectors.hl7.codec import read
-from connectors.mllp.command import command
+from connectors.hl7.command import command
 from connectors.mllp.framing import Deframer, Frame, frame
 from connectors.mllp.sender import SendMessage, SendOutput, SendParameters
 from connectors.mllp.settings import MllpSettings
